@@ -1,0 +1,222 @@
+//! What can go wrong, as decisions that a caller can take; text for people is made in the command line.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::id::{PackId, SessionId};
+
+/// The decision that a failure calls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// There is no such object.
+    NotFound,
+    /// The store, or the file system, refused for lack of rights.
+    PermissionDenied,
+    /// The store is full or over its quota.
+    NoSpace,
+    /// The store cannot be reached, or fails in a way that a retry may cure.
+    Unreachable,
+    /// The store asks to slow down.
+    RateLimited,
+    /// An address or option makes no sense.
+    Configuration,
+    /// The store cannot do this.
+    Unsupported,
+    /// The store answered something that it must not answer.
+    Protocol,
+}
+
+/// A failure of a [`Storage`](crate::repository::Storage).
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} {object}: {kind:?}")]
+pub struct StorageError {
+    /// The decision.
+    pub kind: ErrorKind,
+    /// Whether the same call may succeed later.
+    pub temporary: bool,
+    /// The call that failed: put, read, list, delete.
+    pub operation: &'static str,
+    /// The object, or the prefix that was listed.
+    pub object: String,
+    /// What lies below.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// Why the bytes of an object cannot be used. Every case means damage or tampering; none is worth a retry.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FormatError {
+    /// The bytes end before what they announce.
+    #[error("the data ends too early")]
+    Truncated,
+    /// A magic number, tag or enumeration has an unknown value.
+    #[error("not a {expected}")]
+    Unrecognised {
+        /// What the reader looked for.
+        expected: &'static str,
+    },
+    /// Written by a later version of the format.
+    #[error("format version {version} is newer than this program")]
+    Newer {
+        /// The version found.
+        version: u32,
+    },
+    /// A length or count exceeds its limit, or two statements contradict each other.
+    #[error("{what} is out of bounds")]
+    OutOfBounds {
+        /// The field.
+        what: &'static str,
+    },
+    /// The authentication tag does not fit: other key, other name, or changed bytes.
+    #[error("authentication failed")]
+    Unauthentic,
+    /// The content does not have the id under which it was asked for.
+    #[error("content does not match its id")]
+    WrongId,
+    /// Decompression failed.
+    #[error("cannot be decompressed")]
+    Compression,
+    /// The signature does not fit the record.
+    #[error("signature does not verify")]
+    Signature,
+}
+
+/// Something that went wrong with one item and did not stop the operation.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// A source entry could not be read; it is not in the snapshot.
+    #[error("cannot read {path}")]
+    Unreadable {
+        /// The entry.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Some attribute of an entry could not be read; the entry is in the snapshot without it.
+    #[error("cannot read {attribute} of {path}")]
+    AttributeUnreadable {
+        /// The entry.
+        path: PathBuf,
+        /// Which one: extended attributes, flags, ...
+        attribute: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file kept changing while it was read; stored as last read.
+    #[error("{path} changed while it was read")]
+    ChangedWhileRead {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An entry's path or attributes are too large for a tree; it is not in the snapshot.
+    #[error("{path} is too large to be listed")]
+    TooLarge {
+        /// The entry.
+        path: PathBuf,
+    },
+    /// An entry could not be written to the target.
+    #[error("cannot restore {path}")]
+    NotRestored {
+        /// The entry.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Some attribute could not be set on a restored entry.
+    #[error("cannot set {attribute} of {path}")]
+    AttributeNotRestored {
+        /// The entry.
+        path: PathBuf,
+        /// Which one.
+        attribute: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The content of an entry is lost or damaged in the repository.
+    #[error("the content of {path} is damaged")]
+    ContentDamaged {
+        /// The entry.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: Box<ReadError>,
+    },
+    /// Part of a snapshot's tree is lost or damaged; the entries below cannot be named.
+    #[error("the list of entries after {after} is damaged")]
+    TreeDamaged {
+        /// The last path before the gap.
+        after: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: Box<ReadError>,
+    },
+    /// An entry has a name or shape that must not be written to disk.
+    #[error("{path} has an unsafe name or kind")]
+    Unsafe {
+        /// The entry.
+        path: PathBuf,
+    },
+    /// An existing target was left alone because of the overwrite mode.
+    #[error("{path} exists")]
+    Exists {
+        /// The target.
+        path: PathBuf,
+    },
+    /// A target differs from the snapshot after the restore.
+    #[error("{path} differs from the snapshot")]
+    Differs {
+        /// The target.
+        path: PathBuf,
+    },
+    /// An object of the repository is damaged; it was skipped.
+    #[error("{object} is damaged")]
+    ObjectDamaged {
+        /// Its name.
+        object: String,
+        /// What is wrong.
+        #[source]
+        source: FormatError,
+    },
+    /// An object in the repository's folders does not belong there; it was ignored.
+    #[error("{object} is not part of the repository")]
+    ForeignObject {
+        /// Its name.
+        object: String,
+    },
+    /// The repository lost snapshots that this client has seen, without a record that they were forgotten.
+    #[error("snapshot {snapshot} has disappeared")]
+    Rollback {
+        /// The missing snapshot.
+        snapshot: SessionId,
+    },
+}
+
+/// Why a blob cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// No pack is known to hold it.
+    #[error("blob {prefix} is in no pack")]
+    Missing {
+        /// First half of its id, in hexadecimal.
+        prefix: String,
+    },
+    /// The pack that should hold it is damaged there.
+    #[error("pack {pack} is damaged")]
+    Damaged {
+        /// The pack.
+        pack: PackId,
+        /// What is wrong.
+        #[source]
+        source: FormatError,
+    },
+    /// A node was read but makes no sense.
+    #[error("a tree node is damaged")]
+    Node(#[from] FormatError),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}

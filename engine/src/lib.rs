@@ -1,0 +1,16 @@
+//! What a backup is: formats, repository, operations. No terminal, no environment, no network library.
+//!
+//! Modules form a ladder; each imports only from lower levels (`docs/architecture.md`).
+//!
+//! - vocabulary: [`id`], [`error`], [`progress`], [`clock`]
+//! - level 1: [`chunker`] cuts a byte stream into chunks; [`crypto`] derives keys, seals and opens
+//! - level 2: [`pack`] lays blobs into frames and frames into packs; [`index`] says which pack holds a blob;
+//!   [`tree`] is the sorted map from paths to entries
+//! - level 3: [`snapshot`] is the signed record of one backup
+//! - level 4: [`repository`] opens a store, reads and writes objects, runs sessions
+//! - level 5: [`backup`], [`restore`] and [`view`] are the operations
+
+pub mod clock;
+pub mod error;
+pub mod id;
+pub mod progress;
