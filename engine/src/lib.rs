@@ -11,6 +11,7 @@
 //! - level 5: [`backup`], [`restore`] and [`view`] are the operations
 
 pub mod clock;
+pub mod crypto;
 pub mod error;
 pub mod id;
 pub mod progress;
