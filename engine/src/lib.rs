@@ -15,4 +15,6 @@ pub mod clock;
 pub mod crypto;
 pub mod error;
 pub mod id;
+pub mod index;
+pub mod pack;
 pub mod progress;
