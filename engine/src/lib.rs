@@ -18,3 +18,5 @@ pub mod id;
 pub mod index;
 pub mod pack;
 pub mod progress;
+pub mod snapshot;
+pub mod tree;

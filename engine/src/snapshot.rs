@@ -1,0 +1,24 @@
+//! The snapshot record, its signature chain, tombstones.
+//!
+//! A snapshot is one sealed object, signed by the owner: what was backed up, when, and the root of its tree. Each
+//! record holds the hash of the record that its client wrote before and the newest snapshots of the other clients, so
+//! that a store that drops or rolls back snapshots is found out ([`rollback`]). Everything is a pure function of bytes.
+#![deny(clippy::indexing_slicing, clippy::as_conversions)]
+
+mod chain;
+mod date;
+mod envelope;
+mod ids;
+mod record;
+mod selector;
+#[cfg(test)]
+mod tests;
+
+pub use self::chain::{Head, Link, RememberedHead, heads_of, next_link, rollback};
+pub use self::date::Moment;
+pub use self::envelope::{Snapshot, Tombstone, object_name, record_hash, seal, tombstone_name};
+pub use self::record::{Record, Stats};
+pub use self::selector::{Filter, Pick, SelectError, Selector, SelectorError, select};
+
+/// A record names at most so many snapshots of other clients.
+pub const HEADS_MAX: usize = 32;
