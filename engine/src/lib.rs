@@ -18,5 +18,6 @@ pub mod id;
 pub mod index;
 pub mod pack;
 pub mod progress;
+pub mod repository;
 pub mod snapshot;
 pub mod tree;

@@ -1,0 +1,26 @@
+//! Opens a store, reads and writes typed objects, runs sessions; owns the [`Storage`] port.
+//!
+//! The port is asynchronous; everything above it blocks the calling thread, so that the heavy work of the operations
+//! runs on plain threads. [`Context`] brings the runtime that the port's calls are driven by.
+
+mod cache;
+mod catalogue;
+mod description;
+mod error;
+mod listing;
+mod open;
+mod reader;
+mod segments;
+mod session;
+mod slots;
+mod storage;
+mod upload;
+
+pub use self::error::RepositoryError;
+pub use self::listing::Snapshots;
+pub use self::open::{Context, PACK_BYTES, Repository};
+pub use self::reader::FrameRef;
+pub use self::session::{Committed, Known, Session, SessionNote};
+pub use self::slots::{NewSlot, SlotInfo};
+pub use self::storage::{Capabilities, Listed, Storage};
+pub use self::upload::{Compression, Lane};

@@ -1,0 +1,214 @@
+//! Making a repository, and getting into one.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use tokio::runtime::Handle;
+
+use super::cache::Cache;
+use super::catalogue::Catalogue;
+use super::description::{DESCRIPTION, Description};
+use super::reader::FrameCache;
+use super::slots::{NewSlot, Slots};
+use super::{Listed, RepositoryError, Storage};
+use crate::clock::{Clock, random};
+use crate::crypto::{Bundle, Credential, Keys, Prompt, Role, RootSecret};
+use crate::error::{ErrorKind, StorageError};
+use crate::id::{RepositoryId, SessionId, SlotId};
+use crate::snapshot::Snapshot;
+
+/// Default target size of a packfile.
+pub const PACK_BYTES: u32 = 32 << 20;
+
+/// What a repository needs from its surroundings.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Time and randomness.
+    pub clock: Arc<dyn Clock>,
+    /// Runs the store's asynchronous calls. The repository's own calls block, and must not be made from its threads.
+    pub runtime: Handle,
+    /// Folder for local caches, if any.
+    pub cache: Option<PathBuf>,
+    /// How many threads CPU work may use.
+    pub threads: usize,
+    /// Whom locked key files and age plugins may ask, if anybody.
+    pub prompt: Option<Arc<dyn Prompt>>,
+}
+
+/// An open repository. Its calls block the calling thread.
+#[derive(Debug)]
+pub struct Repository {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) context: Context,
+    pub(super) keys: Keys,
+    pub(super) description: Description,
+    pub(super) pack_bytes: u32,
+    pub(super) opened_with: SlotId,
+    pub(super) cache: Arc<Cache>,
+    pub(super) catalogue: Mutex<Option<Arc<Catalogue>>>,
+    pub(super) frames: FrameCache,
+    pub(super) opened_snapshots: Mutex<HashMap<SessionId, Snapshot>>,
+}
+
+impl Repository {
+    /// Makes a repository with the given key slots and opens it.
+    pub fn init(
+        storage: Arc<dyn Storage>,
+        slots: &[NewSlot],
+        pack_bytes: u32,
+        context: Context,
+    ) -> Result<Self, RepositoryError> {
+        clear_the_ground(&storage, &context)?;
+        let repository = RepositoryId(random(context.clock.as_ref()));
+        let root = RootSecret::generate(context.clock.as_ref());
+        let keys = Keys::derive(&root, repository);
+        let bundle = Bundle { role: Role::Owner, repository, root, pack_bytes };
+        let mut opened_with = None;
+        for slot in slots {
+            let id = Slots::write(&storage, &context, &keys, &bundle, slot)?;
+            opened_with.get_or_insert(id);
+        }
+        let opened_with = opened_with.ok_or(RepositoryError::NoSlots)?;
+        // Last: a repository exists once its description does, and then it has keys.
+        let description = Description::new(repository);
+        context.runtime.block_on(storage.put(DESCRIPTION, Bytes::from(description.encode())))?;
+        Ok(Self::assemble(storage, context, description, (keys, pack_bytes, opened_with)))
+    }
+
+    /// Opens a repository with the first credential that fits a key slot. Writes nothing.
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        credentials: &[Credential],
+        context: Context,
+    ) -> Result<Self, RepositoryError> {
+        let bytes = match context.runtime.block_on(storage.read(DESCRIPTION, None)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind == ErrorKind::NotFound => return Err(RepositoryError::Absent),
+            Err(error) => return Err(error.into()),
+        };
+        let description = Description::parse(&bytes)?;
+        let (opened_with, bundle) = Slots::unlock(&storage, &context, &description, credentials)?;
+        let keys = Keys::derive(&bundle.root, bundle.repository);
+        let unlocked = (keys, bundle.pack_bytes, opened_with);
+        Ok(Self::assemble(storage, context, description, unlocked))
+    }
+
+    fn assemble(
+        storage: Arc<dyn Storage>,
+        context: Context,
+        description: Description,
+        (keys, pack_bytes, opened_with): (Keys, u32, SlotId),
+    ) -> Self {
+        let cache = Arc::new(Cache::open(context.cache.as_deref(), description.repository));
+        Self {
+            storage,
+            context,
+            keys,
+            description,
+            pack_bytes,
+            opened_with,
+            cache,
+            catalogue: Mutex::default(),
+            frames: FrameCache::default(),
+            opened_snapshots: Mutex::default(),
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> RepositoryId {
+        self.description.repository
+    }
+
+    /// Its derived keys.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Time and randomness, as given by the caller.
+    pub fn clock(&self) -> &dyn Clock {
+        self.context.clock.as_ref()
+    }
+
+    /// How many threads CPU work may use.
+    pub fn threads(&self) -> usize {
+        self.context.threads.max(1)
+    }
+
+    /// Target size of a packfile in bytes.
+    pub fn pack_bytes(&self) -> u32 {
+        self.pack_bytes
+    }
+
+    /// The key slot that let us in.
+    pub fn opened_with(&self) -> SlotId {
+        self.opened_with
+    }
+
+    /// A feature of the repository that forbids this program to write to it.
+    pub fn read_only_because(&self) -> Option<&str> {
+        self.description.read_only_because.as_deref()
+    }
+
+    /// The bytes of an object as they lie in the store.
+    pub fn object(&self, name: &str) -> Result<Bytes, StorageError> {
+        self.context.runtime.block_on(self.storage.read(name, None))
+    }
+
+    pub(super) fn object_range(
+        &self,
+        name: &str,
+        range: std::ops::Range<u64>,
+    ) -> Result<Bytes, StorageError> {
+        self.context.runtime.block_on(self.storage.read(name, Some(range)))
+    }
+
+    /// The objects of a folder (`"packs/"`), sorted by name.
+    pub fn list(&self, prefix: &str) -> Result<Vec<Listed>, StorageError> {
+        list(&self.storage, &self.context, prefix)
+    }
+
+    pub(super) fn catalogue_slot(&self) -> std::sync::MutexGuard<'_, Option<Arc<Catalogue>>> {
+        self.catalogue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes what a killed `init` left behind. Refuses wherever there is, or may be, a repository.
+fn clear_the_ground(storage: &Arc<dyn Storage>, context: &Context) -> Result<(), RepositoryError> {
+    match context.runtime.block_on(storage.read(DESCRIPTION, None)) {
+        Ok(bytes) if Description::parse(&bytes).is_ok() => return Err(RepositoryError::Exists),
+        // Half a description and nothing else: that `init` never said that it was done.
+        Ok(_) => {}
+        Err(error) if error.kind == ErrorKind::NotFound => {}
+        Err(error) => return Err(error.into()),
+    }
+    for folder in ["snapshots/", "packs/", "index/", "sessions/"] {
+        if !list(storage, context, folder)?.is_empty() {
+            return Err(RepositoryError::Exists);
+        }
+    }
+    for leftover in list(storage, context, "keys/")? {
+        context.runtime.block_on(storage.delete(&leftover.name))?;
+    }
+    context.runtime.block_on(storage.delete(DESCRIPTION))?;
+    Ok(())
+}
+
+/// The objects of a folder, sorted by name.
+pub(super) fn list(
+    storage: &Arc<dyn Storage>,
+    context: &Context,
+    prefix: &str,
+) -> Result<Vec<Listed>, StorageError> {
+    context.runtime.block_on(async {
+        let mut objects = Vec::new();
+        let mut listing = storage.list(prefix);
+        while let Some(object) = listing.next().await {
+            objects.push(object?);
+        }
+        objects.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(objects)
+    })
+}

@@ -1,0 +1,343 @@
+//! Sessions: everything that writes. The order of operations is what keeps concurrent sessions safe; it is the
+//! protocol of `docs/concurrency.md`, and no step may move.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::cache::ClientState;
+use super::catalogue::Catalogue;
+use super::segments::SegmentLog;
+use super::upload::{Compression, Lane, Shared, Upload};
+use super::{Repository, RepositoryError};
+use crate::clock::random;
+use crate::crypto::{Keys, ObjectKind, padded_map};
+use crate::error::{ErrorKind, Problem};
+use crate::id::{BlobPrefix, ClientId, ContentId, NodeId, PackId, SessionId};
+use crate::index::IndexSet;
+use crate::progress::Progress;
+use crate::snapshot::{self, Record, heads_of, next_link};
+
+/// What a session says about itself in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionNote {
+    /// When it started, in nanoseconds since 1970.
+    pub started: i64,
+    /// The machine it runs on.
+    pub host: String,
+    /// Name and version of the program.
+    pub program: String,
+    /// What it does.
+    pub command: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct CondemnedList {
+    #[serde(with = "serde_bytes")]
+    packs: Vec<u8>,
+}
+
+/// What nobody may refer to any more.
+#[derive(Debug, Clone, Default)]
+struct Condemned {
+    packs: Arc<HashSet<PackId>>,
+    /// A list exists that cannot be read: any pack may be in it, so none that is there already is trusted.
+    unreadable: bool,
+}
+
+/// What a session may refer to; a copy for the threads that need to ask.
+#[derive(Debug, Clone)]
+pub struct Known {
+    catalogue: Arc<Catalogue>,
+    condemned: Condemned,
+}
+
+impl Known {
+    /// Whether this blob may be referred to.
+    pub fn contains(&self, prefix: &BlobPrefix) -> bool {
+        is_trusted(&self.catalogue, &self.condemned, prefix)
+    }
+}
+
+fn is_trusted(catalogue: &Catalogue, condemned: &Condemned, prefix: &BlobPrefix) -> bool {
+    !condemned.unreadable && catalogue.contains_trusted(prefix)
+}
+
+/// A running writer.
+#[derive(Debug)]
+pub struct Session<'r> {
+    repository: &'r Repository,
+    id: SessionId,
+    shared: Shared,
+    upload: Option<Upload>,
+    catalogue: Arc<Catalogue>,
+    condemned: Condemned,
+    fresh: IndexSet,
+    fresh_bytes: u64,
+    /// Odd objects that were met on the way.
+    pub problems: Vec<Problem>,
+}
+
+/// A committed snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// Its name.
+    pub snapshot: SessionId,
+    /// What it says.
+    pub record: Record,
+    /// Bytes that the session put into the store, the snapshot record included.
+    pub stored_bytes: u64,
+}
+
+impl<'r> Session<'r> {
+    /// Announces the session, then looks at what others condemned, then loads the index: in this order.
+    pub fn start(
+        repository: &'r Repository,
+        note: &SessionNote,
+        compression: Compression,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Self, RepositoryError> {
+        repository.check_writable()?;
+        let clock = Arc::clone(&repository.context.clock);
+        let id = SessionId(random(clock.as_ref()));
+        let name = format!("sessions/{id}");
+        let body = padded_map(note, 256);
+        let sealed = repository.keys.seal_object(ObjectKind::Session, &name, &body, clock.as_ref());
+        repository.put(&name, Bytes::from(sealed))?;
+        let mut problems = Vec::new();
+        let prepared = condemned(repository, &mut problems).and_then(|condemned| {
+            let catalogue = repository.reload_catalogue(&condemned.packs)?;
+            Ok((condemned, catalogue))
+        });
+        let (condemned, catalogue) = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // Nothing refers to this session yet; if this fails too, a later prune clears it away.
+                drop(repository.delete(&name));
+                return Err(error);
+            }
+        };
+        problems.extend(catalogue.problems());
+        let shared = Shared {
+            storage: Arc::clone(&repository.storage),
+            runtime: repository.context.runtime.clone(),
+            session_key: repository.keys.new_session_key(clock.as_ref()),
+            clock,
+            keys: repository.keys.clone(),
+            cache: Arc::clone(&repository.cache),
+            pack_bytes: repository.pack_bytes,
+            threads: repository.threads(),
+            compression,
+            segments: Arc::new(SegmentLog::new(id)),
+            progress,
+        };
+        Ok(Self {
+            repository,
+            id,
+            shared,
+            upload: None,
+            catalogue,
+            condemned,
+            fresh: IndexSet::new(),
+            fresh_bytes: 0,
+            problems,
+        })
+    }
+
+    /// Its name; also the name of the snapshot that it will commit.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// The repository's keys.
+    pub fn keys(&self) -> &Keys {
+        &self.shared.keys
+    }
+
+    /// Whether a committed snapshot's blobs may be referred to without looking each of them up.
+    ///
+    /// A pack with blobs of a live snapshot can only vanish after somebody condemned it. Nothing was condemned when this
+    /// session had already announced itself, so whatever is condemned later waits for this session.
+    pub fn may_trust_live_snapshots(&self) -> bool {
+        self.condemned.packs.is_empty() && !self.condemned.unreadable
+    }
+
+    /// What may be referred to, apart from what this session stores itself; for other threads.
+    pub fn known(&self) -> Known {
+        Known { catalogue: Arc::clone(&self.catalogue), condemned: self.condemned.clone() }
+    }
+
+    /// Whether this blob may be referred to: stored by this session, or indexed by one that was not declared dead, in
+    /// a pack that nobody condemned.
+    pub fn is_known(&self, prefix: &BlobPrefix) -> bool {
+        self.fresh.contains_trusted(prefix) || is_trusted(&self.catalogue, &self.condemned, prefix)
+    }
+
+    /// Stores a piece of content unless it is known. Returns whether it was new.
+    pub fn put_content(
+        &mut self,
+        lane: Lane,
+        id: &ContentId,
+        blob: &Bytes,
+    ) -> Result<bool, RepositoryError> {
+        self.put_blob(lane, id.prefix(), blob)
+    }
+
+    /// Stores a tree node unless it is known.
+    pub fn put_node(&mut self, node: &[u8]) -> Result<NodeId, RepositoryError> {
+        let id = self.shared.keys.node_id(node);
+        if !self.is_known(&id.prefix()) {
+            self.put_blob(Lane::Tree, id.prefix(), &Bytes::copy_from_slice(node))?;
+        }
+        Ok(id)
+    }
+
+    fn put_blob(
+        &mut self,
+        lane: Lane,
+        prefix: BlobPrefix,
+        blob: &Bytes,
+    ) -> Result<bool, RepositoryError> {
+        if self.is_known(&prefix) {
+            return Ok(false);
+        }
+        let upload = self.upload.get_or_insert_with(|| Upload::start(&self.shared));
+        upload.push(lane, prefix, blob)?;
+        self.fresh.insert_new(prefix);
+        self.fresh_bytes += u64::try_from(blob.len()).expect("a blob is smaller than 2^64 bytes");
+        Ok(true)
+    }
+
+    /// Plain bytes of the new blobs so far.
+    pub fn new_bytes(&self) -> u64 {
+        self.fresh_bytes
+    }
+
+    /// Ends without a snapshot. What was uploaded is indexed, so that the next session finds it.
+    pub fn suspend(mut self) -> Result<(), RepositoryError> {
+        let uploaded = self.upload.take().map_or(Ok(0), Upload::finish);
+        let indexed = self.shared.segments.checkpoint(&self.shared);
+        let ended = self.repository.delete(&format!("sessions/{}", self.id));
+        uploaded.and(indexed)?;
+        ended
+    }
+
+    /// Waits until every blob is in the store. Returns the bytes that this took.
+    pub fn flush(&mut self) -> Result<u64, RepositoryError> {
+        self.upload.take().map_or(Ok(0), Upload::finish)
+    }
+
+    /// Commits: index, snapshot record, and only then the look for fences that decides.
+    ///
+    /// The record's chain (client, sequence, previous, heads) and byte counts are filled in here.
+    pub fn commit(mut self, record: Record) -> Result<Committed, RepositoryError> {
+        let committed = self.try_commit(record);
+        if committed.is_err() {
+            // Only a courtesy: a session object that stays blocks nobody.
+            drop(self.repository.delete(&format!("sessions/{}", self.id)));
+        }
+        committed
+    }
+
+    fn try_commit(&mut self, mut record: Record) -> Result<Committed, RepositoryError> {
+        let mut stored_bytes = self.flush()?;
+        let (merged, merged_names) = self.catalogue.worth_merging(&self.condemned.packs);
+        let segments = Arc::clone(&self.shared.segments);
+        let (index_bytes, superseded) = segments.finish(&self.shared, merged, merged_names)?;
+        stored_bytes += index_bytes;
+        self.chain(&mut record)?;
+        record.stats.new_bytes = self.fresh_bytes;
+        record.stats.stored_bytes = stored_bytes;
+        record.finished = i64::try_from(self.shared.clock.now_ns()).unwrap_or(i64::MAX);
+        let name = snapshot::object_name(self.id);
+        let sealed = snapshot::seal(
+            &record,
+            (&self.shared.keys, &self.shared.session_key),
+            self.id,
+            self.shared.clock.as_ref(),
+        );
+        stored_bytes += u64::try_from(sealed.len()).expect("a record is smaller than 2^64 bytes");
+        self.repository.put(&name, Bytes::from(sealed))?;
+        // The second look: whoever declared this session dead before the record was visible has left a fence.
+        if self.repository.fenced(&mut self.problems)?.contains(&self.id) {
+            self.repository.delete(&name)?;
+            return Err(RepositoryError::Fenced { session: self.id });
+        }
+        for segment in superseded {
+            self.repository.delete(&segment.to_string())?;
+        }
+        self.repository.delete(&format!("sessions/{}", self.id))?;
+        self.repository.forget_catalogue();
+        self.remember(&record);
+        Ok(Committed { snapshot: self.id, record, stored_bytes })
+    }
+
+    fn chain(&self, record: &mut Record) -> Result<(), RepositoryError> {
+        let snapshots = self.repository.snapshots()?;
+        let mut seen = snapshots.taken;
+        seen.extend(snapshots.forgotten);
+        seen.extend(snapshots.disputed);
+        let state = self.shared.cache.client_state(&self.shared.keys);
+        let client = state.as_ref().map(|state| state.client);
+        record.client = client.unwrap_or_else(|| ClientId(random(self.shared.clock.as_ref())));
+        let remembered = state.map(|state| state.heads).unwrap_or_default();
+        let link = next_link(record.client, &seen, &remembered);
+        record.sequence = link.sequence;
+        record.previous = link.previous;
+        record.heads = link.heads;
+        Ok(())
+    }
+
+    /// Keeps the newest snapshot in mind, so that its loss is noticed.
+    fn remember(&self, record: &Record) {
+        let Ok(snapshots) = self.repository.snapshots() else { return };
+        let mut present = snapshots.taken;
+        present.extend(snapshots.forgotten);
+        let state = ClientState { client: record.client, heads: heads_of(&present) };
+        self.shared.cache.keep_client_state(&self.shared.keys, &state);
+    }
+}
+
+impl Repository {
+    /// What a session that starts now might refer to; for estimates.
+    pub fn known(&self) -> Result<Known, RepositoryError> {
+        Ok(Known { catalogue: self.catalogue()?, condemned: Condemned::default() })
+    }
+
+    pub(super) fn put(&self, name: &str, bytes: Bytes) -> Result<(), RepositoryError> {
+        Ok(self.context.runtime.block_on(self.storage.put(name, bytes))?)
+    }
+
+    pub(super) fn delete(&self, name: &str) -> Result<(), RepositoryError> {
+        Ok(self.context.runtime.block_on(self.storage.delete(name))?)
+    }
+}
+
+/// Packs in any condemned list.
+fn condemned(
+    repository: &Repository,
+    problems: &mut Vec<Problem>,
+) -> Result<Condemned, RepositoryError> {
+    let mut packs = HashSet::new();
+    let mut unreadable = false;
+    for object in repository.list("condemned/")? {
+        if object.name.split_once('.').is_some_and(|(_, suffix)| suffix == "waits") {
+            continue;
+        }
+        match repository.sealed_map::<CondemnedList>(ObjectKind::Condemned, &object.name) {
+            Ok(list) => {
+                packs.extend(list.packs.chunks(PackId::BYTES).filter_map(PackId::from_slice));
+            }
+            // Carried out and removed since the listing.
+            Err(RepositoryError::Storage(error)) if error.kind == ErrorKind::NotFound => {}
+            Err(RepositoryError::Damaged { object, source }) => {
+                unreadable = true;
+                problems.push(Problem::ObjectDamaged { object, source });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Condemned { packs: Arc::new(packs), unreadable })
+}

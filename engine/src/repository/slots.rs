@@ -1,0 +1,221 @@
+//! Key slots: who can get in, and how.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::description::Description;
+use super::open::list;
+use super::{Context, Repository, RepositoryError, Storage};
+use crate::clock::random;
+use crate::crypto::{
+    Bundle, Credential, Keys, ObjectKind, Recipient, SlotError, SlotKind, open_bundle,
+    open_bundle_with, padded_map, parse_padded_map, seal_bundle, slot_kind,
+};
+use crate::error::ErrorKind;
+use crate::id::SlotId;
+
+/// A slot to be made.
+#[derive(Debug)]
+pub struct NewSlot {
+    /// Who can open it.
+    pub recipient: Recipient,
+    /// What people call it.
+    pub label: String,
+    /// Whether it is the recovery key.
+    pub recovery: bool,
+}
+
+/// A slot of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotInfo {
+    /// Its name.
+    pub id: SlotId,
+    /// `passphrase`, `identity`, `ssh`, `plugin` or `recovery`; `damaged` if its file cannot be read.
+    pub kind: String,
+    /// What people call it.
+    pub label: String,
+    /// When it was made, in nanoseconds since 1970, if known.
+    pub created_ns: Option<i64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Note {
+    kind: String,
+    label: String,
+    role: String,
+    created: i64,
+}
+
+/// Why no slot opened: the most telling of the reasons.
+#[derive(Default)]
+struct SlotFailure {
+    wrong_key: bool,
+    other: Option<SlotError>,
+}
+
+impl SlotFailure {
+    fn note(&mut self, error: SlotError) {
+        if matches!(error, SlotError::WrongKey) {
+            self.wrong_key = true;
+        } else {
+            self.other.get_or_insert(error);
+        }
+    }
+
+    fn into_error(self) -> RepositoryError {
+        match self.other {
+            // What is wrong with the caller's key file matters more than that nothing else fitted.
+            Some(
+                error @ (SlotError::KeyFileUnusable { .. }
+                | SlotError::KeyFileLocked { .. }
+                | SlotError::KeyFilePassphrase { .. }
+                | SlotError::PluginMissing { .. }
+                | SlotError::Plugin { .. }),
+            ) => RepositoryError::Slot(error),
+            _ if self.wrong_key => RepositoryError::WrongKey,
+            Some(error) => RepositoryError::Slot(error),
+            None => RepositoryError::NoSlots,
+        }
+    }
+}
+
+/// The folder `keys/`.
+pub(super) struct Slots;
+
+impl Slots {
+    /// Tries every credential on every slot that it may fit.
+    pub(super) fn unlock(
+        storage: &Arc<dyn Storage>,
+        context: &Context,
+        description: &Description,
+        credentials: &[Credential],
+    ) -> Result<(SlotId, Bundle), RepositoryError> {
+        let mut failure = SlotFailure::default();
+        for object in list(storage, context, "keys/")? {
+            let Some(id) = slot_of(&object.name) else { continue };
+            let bytes = match context.runtime.block_on(storage.read(&object.name, None)) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind == ErrorKind::NotFound => continue,
+                Err(error) => return Err(error.into()),
+            };
+            for credential in credentials {
+                let opened = match &context.prompt {
+                    Some(prompt) => open_bundle_with(&bytes, credential, Arc::clone(prompt)),
+                    None => open_bundle(&bytes, credential),
+                };
+                match opened {
+                    Ok(bundle) if bundle.repository == description.repository => {
+                        return Ok((id, bundle));
+                    }
+                    Ok(_) => failure.note(SlotError::WrongKey),
+                    // One damaged or hostile slot must not lock out the holders of the others.
+                    Err(error) => failure.note(error),
+                }
+            }
+        }
+        Err(failure.into_error())
+    }
+
+    pub(super) fn write(
+        storage: &Arc<dyn Storage>,
+        context: &Context,
+        keys: &Keys,
+        bundle: &Bundle,
+        slot: &NewSlot,
+    ) -> Result<SlotId, RepositoryError> {
+        let id = SlotId(random(context.clock.as_ref()));
+        let file = seal_bundle(bundle, &slot.recipient, None)?;
+        let kind = if slot.recovery { "recovery" } else { kind_name(slot_kind(&file)?) };
+        let note = Note {
+            kind: kind.into(),
+            label: slot.label.clone(),
+            role: "owner".into(),
+            created: i64::try_from(context.clock.now_ns()).unwrap_or_default(),
+        };
+        let name = format!("keys/{id}");
+        let note_name = format!("{name}.note");
+        let body = padded_map(&note, 256);
+        let note =
+            keys.seal_object(ObjectKind::SlotNote, &note_name, &body, context.clock.as_ref());
+        context.runtime.block_on(storage.put(&note_name, Bytes::from(note)))?;
+        context.runtime.block_on(storage.put(&name, Bytes::from(file)))?;
+        Ok(id)
+    }
+}
+
+impl Repository {
+    /// Every key slot.
+    pub fn slots(&self) -> Result<Vec<SlotInfo>, RepositoryError> {
+        let mut slots = Vec::new();
+        for object in self.list("keys/")? {
+            let Some(id) = slot_of(&object.name) else { continue };
+            let kind = slot_kind(&self.object(&object.name)?).map_or("damaged", kind_name);
+            let note = self.slot_note(id);
+            slots.push(SlotInfo {
+                id,
+                kind: note.as_ref().map_or_else(|| kind.into(), |note| note.kind.clone()),
+                label: note.as_ref().map_or_else(String::new, |note| note.label.clone()),
+                created_ns: note.map(|note| note.created),
+            });
+        }
+        Ok(slots)
+    }
+
+    fn slot_note(&self, id: SlotId) -> Option<Note> {
+        let name = format!("keys/{id}.note");
+        let bytes = self.object(&name).ok()?;
+        let body = self.keys.open_object(ObjectKind::SlotNote, &name, &bytes).ok()?;
+        parse_padded_map(&body).ok()
+    }
+
+    /// Makes a further slot. The credentials must open the repository: they are what the new slot's content comes from.
+    pub fn add_slot(
+        &self,
+        credentials: &[Credential],
+        slot: &NewSlot,
+    ) -> Result<SlotId, RepositoryError> {
+        self.check_writable()?;
+        let (_, bundle) =
+            Slots::unlock(&self.storage, &self.context, &self.description, credentials)?;
+        Slots::write(&self.storage, &self.context, &self.keys, &bundle, slot)
+    }
+
+    /// Removes the slot whose name begins with `name`; never the last one.
+    pub fn remove_slot(&self, name: &str) -> Result<SlotId, RepositoryError> {
+        self.check_writable()?;
+        let slots = self.slots()?;
+        let mut fitting = slots.iter().filter(|slot| slot.id.to_string().starts_with(name));
+        let (Some(slot), None) = (fitting.next(), fitting.next()) else {
+            return Err(RepositoryError::UnknownSlot { name: name.into() });
+        };
+        if slots.iter().filter(|slot| slot.kind != "damaged").all(|other| other.id == slot.id) {
+            return Err(RepositoryError::LastSlot);
+        }
+        let object = format!("keys/{}", slot.id);
+        self.context.runtime.block_on(self.storage.delete(&object))?;
+        self.context.runtime.block_on(self.storage.delete(&format!("{object}.note")))?;
+        Ok(slot.id)
+    }
+
+    pub(super) fn check_writable(&self) -> Result<(), RepositoryError> {
+        match &self.description.read_only_because {
+            Some(feature) => Err(RepositoryError::UnknownFeature { feature: feature.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn slot_of(name: &str) -> Option<SlotId> {
+    SlotId::from_hex(name.strip_prefix("keys/")?)
+}
+
+fn kind_name(kind: SlotKind) -> &'static str {
+    match kind {
+        SlotKind::Passphrase => "passphrase",
+        SlotKind::Identity => "identity",
+        SlotKind::Ssh => "ssh",
+        SlotKind::Plugin => "plugin",
+    }
+}
