@@ -10,6 +10,7 @@
 //! - level 4: [`repository`] opens a store, reads and writes objects, runs sessions
 //! - level 5: [`backup`], [`restore`] and [`view`] are the operations
 
+pub mod backup;
 pub mod chunker;
 pub mod clock;
 pub mod crypto;
