@@ -20,5 +20,6 @@ pub mod index;
 pub mod pack;
 pub mod progress;
 pub mod repository;
+pub mod restore;
 pub mod snapshot;
 pub mod tree;
