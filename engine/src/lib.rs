@@ -23,3 +23,4 @@ pub mod repository;
 pub mod restore;
 pub mod snapshot;
 pub mod tree;
+pub mod view;
