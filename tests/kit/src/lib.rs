@@ -1,0 +1,56 @@
+//! What the suites share: doubles of the engine's ports, generated file trees and a comparer, the storage contract.
+//!
+//! - [`MemoryStorage`] is a store that can be looked into, copied and damaged
+//! - [`FaultStorage`] fails, tears, loses answers and dies at a chosen operation; [`CountingStorage`] counts
+//! - [`HookStorage`] lets a test do something in the middle of an operation
+//! - [`TestClock`] and [`CollectedProgress`] stand in for time, randomness and whoever watches
+//! - [`Client`] opens a repository on any store; [`back_up`] and [`restore_to`] run the engine on real folders
+//! - [`Lab`] is a repository in memory with a folder to back up and a place to restore to
+//! - [`scratch_folder`] is a folder in memory where there is one
+//! - [`TreePlan`] is a random file tree, the same for the same seed; [`assert_same_tree`] compares two on disk
+//! - [`storage_conformance`] is the contract of every store
+//!
+//! Helpers return `Result`; the test decides to panic.
+
+mod client;
+mod clock;
+mod compare;
+mod conformance;
+mod counting;
+mod fault;
+mod hook;
+mod lab;
+mod memory;
+mod plan;
+mod plan_on_disk;
+mod progress;
+mod random;
+mod scratch;
+mod xattr;
+
+pub use self::client::{
+    BackedUp, Client, Restored, SMALL_PACKS, back_up, back_up_from, identity, identity_slot,
+    identity_text, options_for, restore_to,
+};
+pub use self::clock::TestClock;
+pub use self::compare::{Compared, assert_same_tree, tree_differences};
+pub use self::conformance::storage_conformance;
+pub use self::counting::{CountingStorage, Counts};
+pub use self::fault::{Counted, Fault, FaultStorage};
+pub use self::hook::HookStorage;
+pub use self::lab::{Lab, restore_all};
+pub use self::memory::MemoryStorage;
+pub use self::plan::{Content, Node, NodeKind, TreePlan, TreeShape, tree_plans};
+pub use self::progress::CollectedProgress;
+pub use self::random::Random;
+pub use self::scratch::{is_continuous_integration, is_thorough, scratch_folder};
+
+/// Runs a future to its end on a runtime of two threads.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("the operating system gives two threads")
+        .block_on(future)
+}
