@@ -1,0 +1,7 @@
+//! What goes in comes out: random trees, random changes, odd files; and what an unchanged or little changed tree costs.
+
+mod changes;
+mod growth;
+mod linked;
+mod moving;
+mod trees;
