@@ -1,0 +1,117 @@
+//! The command line as types; one file per verb. Nothing here reads a file or the environment.
+
+pub(crate) mod cat;
+pub(crate) mod filters;
+pub(crate) mod global;
+pub(crate) mod init;
+pub(crate) mod key;
+pub(crate) mod ls;
+pub(crate) mod restore;
+pub(crate) mod snapshot;
+pub(crate) mod snapshots;
+pub(crate) mod values;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use self::cat::CatArgs;
+use self::global::GlobalArgs;
+use self::init::InitArgs;
+use self::key::KeyArgs;
+use self::ls::LsArgs;
+use self::restore::RestoreArgs;
+use self::snapshot::SnapshotArgs;
+use self::snapshots::SnapshotsArgs;
+
+const ENVIRONMENT: &str = "\
+Environment:
+  HEIRLOOM_REPOSITORY        where the snapshots are kept, as --repository
+  HEIRLOOM_PASSWORD          the passphrase itself
+  HEIRLOOM_PASSWORD_FILE     as --password-file
+  HEIRLOOM_PASSWORD_COMMAND  as --password-command
+  HEIRLOOM_IDENTITY_FILE     as --identity-file
+  HEIRLOOM_CACHE_DIR         as --cache-dir
+  NO_COLOR                   no colours
+
+A flag beats the environment. Exit codes: heirloom manual exit-codes";
+
+/// Encrypted, deduplicated snapshots of what cannot be had again.
+#[derive(Debug, Parser)]
+#[command(
+    name = "heirloom",
+    version,
+    after_help = ENVIRONMENT,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a new repository
+    Init(InitArgs),
+    /// Back up files and folders
+    #[command(visible_alias = "backup")]
+    Snapshot(Box<SnapshotArgs>),
+    /// Bring files back
+    Restore(Box<RestoreArgs>),
+    /// List the snapshots
+    Snapshots(SnapshotsArgs),
+    /// List the files in a snapshot
+    Ls(LsArgs),
+    /// Print the repository's own objects, for experts
+    Cat(CatArgs),
+    /// Manage the passphrases and keys that open the repository
+    Key(KeyArgs),
+    /// Print a page of the manual
+    Manual {
+        /// The page
+        page: ManualPage,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the version of the program and of the formats that it knows
+    Version,
+}
+
+/// A page of the manual that the program carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ManualPage {
+    /// What each exit code means
+    ExitCodes,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn backup_is_another_word_for_snapshot() {
+        let cli = Cli::try_parse_from(["heirloom", "backup", "/home"]).expect("parses");
+        assert!(matches!(cli.command, Command::Snapshot(_)));
+    }
+
+    #[test]
+    fn global_flags_may_follow_the_verb() {
+        let cli = Cli::try_parse_from(["heirloom", "snapshots", "--repo", "/r", "--json"])
+            .expect("parses");
+        assert_eq!(cli.global.repository.as_deref(), Some("/r".as_ref()));
+        assert!(cli.global.json);
+    }
+}

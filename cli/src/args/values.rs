@@ -1,0 +1,157 @@
+//! Values that people write on the command line: sizes, times, durations.
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use heirloom_engine::snapshot::Selector;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp, Zoned};
+
+/// The name of a snapshot, and perhaps a path in it. Paths need not be text.
+pub(crate) fn selector() -> impl TypedValueParser<Value = Selector> {
+    OsStringValueParser::new().try_map(Selector::parse)
+}
+
+/// Why a value makes no sense; clap prints it behind the name of the flag.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ValueError {
+    Size,
+    Time,
+    TimeOrDuration,
+}
+
+impl std::fmt::Display for ValueError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Size => "expected a size such as 500, 10K, 4M or 1.5G (powers of 1024)",
+            Self::Time => {
+                "expected a time such as 2026-11-01, \"2026-11-01 18:30\" or 2026-11-01T18:30:00Z"
+            }
+            Self::TimeOrDuration => "expected a date such as 2030-01-01 or a duration such as 10y",
+        })
+    }
+}
+
+impl std::error::Error for ValueError {}
+
+/// Bytes, with the units of 1024 that restic uses; `10M`, `10MB` and `10MiB` are the same.
+pub(crate) fn size(text: &str) -> Result<u64, ValueError> {
+    let text = text.trim();
+    let digits_end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits_end);
+    let exponent = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 1,
+        "m" | "mb" | "mib" => 2,
+        "g" | "gb" | "gib" => 3,
+        "t" | "tb" | "tib" => 4,
+        _ => return Err(ValueError::Size),
+    };
+    let factor = 1_u64 << (10 * exponent);
+    if let Ok(whole) = number.parse::<u64>() {
+        return whole.checked_mul(factor).ok_or(ValueError::Size);
+    }
+    fraction(number, factor).ok_or(ValueError::Size)
+}
+
+/// `1.5` times the factor, in integers, so that no bits are lost.
+fn fraction(number: &str, factor: u64) -> Option<u64> {
+    let (whole, decimals) = number.split_once('.')?;
+    if decimals.is_empty() || decimals.len() > 9 || decimals.contains('.') {
+        return None;
+    }
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let scale = 10_u128.checked_pow(u32::try_from(decimals.len()).ok()?)?;
+    let part = u128::from(decimals.parse::<u64>().ok()?) * u128::from(factor) / scale;
+    whole.checked_mul(factor)?.checked_add(u64::try_from(part).ok()?)
+}
+
+/// A point in time; without an offset it is local time.
+pub(crate) fn time(text: &str) -> Result<Timestamp, ValueError> {
+    if let Ok(timestamp) = text.parse::<Timestamp>() {
+        return Ok(timestamp);
+    }
+    let civil: DateTime = text.parse().or(Err(ValueError::Time))?;
+    civil.to_zoned(TimeZone::system()).map(|zoned| zoned.timestamp()).or(Err(ValueError::Time))
+}
+
+/// A date, or a duration from now.
+#[derive(Debug, Clone)]
+pub(crate) enum Until {
+    /// A date.
+    Date(Timestamp),
+    /// A duration from now.
+    For(Span),
+}
+
+impl Until {
+    /// The point in time, in nanoseconds since 1970.
+    pub(crate) fn resolve(&self, now_ns: i128) -> Option<i128> {
+        match self {
+            Self::Date(timestamp) => Some(timestamp.as_nanosecond()),
+            Self::For(span) => {
+                let now = Timestamp::from_nanosecond(now_ns).ok()?;
+                let end = Zoned::new(now, TimeZone::system()).checked_add(*span).ok()?;
+                Some(end.timestamp().as_nanosecond())
+            }
+        }
+    }
+}
+
+/// A date, or a duration from now.
+pub(crate) fn until(text: &str) -> Result<Until, ValueError> {
+    if let Ok(timestamp) = time(text) {
+        return Ok(Until::Date(timestamp));
+    }
+    match text.parse::<Span>() {
+        Ok(span) if !span.is_negative() && !span.is_zero() => Ok(Until::For(span)),
+        _ => Err(ValueError::TimeOrDuration),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units_of_1024() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("500", 500),
+            ("10K", 10 << 10),
+            ("10kb", 10 << 10),
+            ("4 MiB", 4 << 20),
+            ("1.5G", 3 << 29),
+            (".5k", 512),
+            ("2t", 2 << 40),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_not_a_size() {
+        for text in ["", "K", "-1", "1.2.3M", "1.", "10X", "99999999999T", "1.0000000001"] {
+            assert_eq!(size(text), Err(ValueError::Size), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_with_an_offset_is_that_instant() {
+        let at = time("2026-11-01T12:00:00+01:00").expect("a time");
+        assert_eq!(at, "2026-11-01T11:00:00Z".parse().expect("a time"));
+        assert!(time("2026-11-01").is_ok());
+        assert!(time("2026-11-01 18:30").is_ok());
+        assert_eq!(time("yesterday-ish"), Err(ValueError::Time));
+    }
+
+    #[test]
+    fn a_duration_counts_from_now() {
+        let now = 1_793_000_000_000_000_000;
+        let week = until("1w").expect("a duration").resolve(now).expect("in range");
+        let day = 24 * 3600 * 1_000_000_000_i128;
+        assert!((week - now - 7 * day).abs() <= day / 12, "{week}");
+        assert!(matches!(until("2030-01-01"), Ok(Until::Date(_))));
+        assert!(until("-1w").is_err());
+        assert!(until("soon").is_err());
+    }
+}

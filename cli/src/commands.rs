@@ -1,0 +1,87 @@
+//! The verbs; one file each. Here they are chosen, and here every failure becomes a message and an exit code.
+
+mod cat;
+mod choose;
+mod completions;
+mod init;
+mod key;
+mod ls;
+mod manual;
+mod restore;
+mod snapshot;
+mod snapshots;
+mod store;
+mod version;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use serde_json::json;
+
+use crate::args::global::GlobalArgs;
+use crate::args::{Cli, Command, ManualPage};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::{Event, Output, complain};
+use crate::render;
+use crate::settings::{self, Environment, Settings};
+
+/// The whole program.
+pub(crate) fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain_usage(&error),
+    };
+    let output = settings::output(&cli.global);
+    match dispatch(cli.command, &cli.global) {
+        Ok(exit) => exit.into(),
+        Err(failure) => report(output, &failure).into(),
+    }
+}
+
+fn dispatch(command: Command, global: &GlobalArgs) -> Result<Exit, Failure> {
+    // Only where needed: `version` and `manual` must work whatever the environment says.
+    let settings = || Settings::resolve(global, &Environment::read()?);
+    let output = settings::output(global);
+    match command {
+        Command::Version => version::run(output),
+        Command::Manual { page: ManualPage::ExitCodes } => manual::exit_codes(output),
+        Command::Completions { shell } => completions::run(shell),
+        Command::Init(arguments) => init::run(&settings()?, &arguments),
+        Command::Snapshot(arguments) => snapshot::run(&settings()?, &arguments),
+        Command::Restore(arguments) => restore::run(&settings()?, &arguments),
+        Command::Snapshots(arguments) => snapshots::run(&settings()?, &arguments),
+        Command::Ls(arguments) => ls::run(&settings()?, &arguments),
+        Command::Cat(arguments) => cat::run(&settings()?, &arguments),
+        Command::Key(arguments) => key::run(&settings()?, &arguments),
+    }
+}
+
+/// Help and version are results; everything else is a mistake on the command line.
+fn explain_usage(error: &clap::Error) -> ExitCode {
+    let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+    // A closed pipe is no reason for another exit code.
+    drop(error.print());
+    exit.into()
+}
+
+fn report(output: Output, failure: &Failure) -> Exit {
+    let Some(message) = render::failure::message(failure) else {
+        return Exit::Success;
+    };
+    if output.json {
+        let fields = json!({
+            "code": message.exit.code(),
+            "message": message.what,
+            "hint": message.hint,
+        });
+        // Whoever closed standard output learns it from the exit code.
+        drop(output.event(Event::Error, message.exit.name(), fields));
+    } else {
+        complain(&format!("{} {}", output.paint("31", "error:"), message.what));
+        if let Some(hint) = &message.hint {
+            complain(&format!("  {} {hint}", output.paint("36", "next:")));
+        }
+    }
+    message.exit
+}

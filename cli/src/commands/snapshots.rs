@@ -1,0 +1,50 @@
+//! `heirloom snapshots`.
+
+use std::os::unix::ffi::OsStrExt as _;
+
+use heirloom_engine::snapshot::{Filter, Snapshot};
+
+use super::choose;
+use super::store::Store;
+use crate::args::snapshots::SnapshotsArgs;
+use crate::exit::Exit;
+use crate::failure::{Failure, InputFailure};
+use crate::output::Event;
+use crate::render::snapshot as words;
+use crate::settings::Settings;
+
+pub(crate) fn run(settings: &Settings, arguments: &SnapshotsArgs) -> Result<Exit, Failure> {
+    let store = Store::locate(settings)?;
+    let repository = store.open(settings)?;
+    let (snapshots, exit) = choose::all(&repository, settings.output)?;
+    choose::mention(&repository.foreign_objects()?, settings.output);
+    let filter = filter(arguments)?;
+    let mut shown: Vec<&Snapshot> = if arguments.snapshots.is_empty() {
+        snapshots.taken.iter().collect()
+    } else {
+        let named = arguments.snapshots.iter();
+        named.map(|name| choose::one(&snapshots.taken, name)).collect::<Result<_, _>>()?
+    };
+    shown.retain(|snapshot| filter.accepts(snapshot));
+    settings.output.text(&words::table(&shown))?;
+    for snapshot in shown {
+        settings.output.event(Event::Snapshot, "snapshot.found", words::fields(snapshot))?;
+    }
+    Ok(exit)
+}
+
+fn filter(arguments: &SnapshotsArgs) -> Result<Filter, Failure> {
+    let mut paths = Vec::new();
+    for path in &arguments.path {
+        let absolute = std::path::absolute(path)
+            .map_err(|source| Failure::Input(InputFailure::File { path: path.clone(), source }))?;
+        let plain: std::path::PathBuf = absolute.components().collect();
+        paths.push(plain.as_os_str().as_bytes().to_vec());
+    }
+    Ok(Filter {
+        hosts: arguments.host.clone(),
+        labels: arguments.label.clone(),
+        tags: arguments.tag.clone(),
+        paths,
+    })
+}

@@ -1,0 +1,22 @@
+//! The `heirloom` program: arguments in, one exit code out. Everything else is in the modules below.
+//!
+//! This crate is the only place with a command line, an environment, a terminal, an async runtime and
+//! words for people; the engine knows none of them.
+
+mod args;
+mod commands;
+mod exit;
+mod failure;
+mod output;
+mod progress;
+mod render;
+mod secrets;
+mod settings;
+mod system;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    system::forbid_core_files();
+    commands::run()
+}

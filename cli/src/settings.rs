@@ -1,0 +1,292 @@
+//! Every setting in one place: flag before environment before default. The only reader of the environment.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy as _;
+use secrecy::SecretString;
+
+use crate::args::global::GlobalArgs;
+use crate::failure::{Failure, SettingFailure};
+use crate::output::{Output, stderr_is_terminal};
+
+/// Variables with secrets, which programs that we start must not see.
+pub(crate) const SECRET_VARIABLES: [&str; 2] = ["HEIRLOOM_PASSWORD", "HEIRLOOM_NEW_PASSWORD"];
+
+/// What the environment says. An empty variable counts as absent, an empty password as a mistake.
+#[derive(Debug, Default)]
+pub(crate) struct Environment {
+    pub(crate) repository: Option<OsString>,
+    pub(crate) password: Option<SecretString>,
+    pub(crate) password_file: Option<PathBuf>,
+    pub(crate) password_command: Option<String>,
+    pub(crate) new_password: Option<SecretString>,
+    pub(crate) new_password_file: Option<PathBuf>,
+    pub(crate) identity_file: Option<PathBuf>,
+    pub(crate) cache_dir: Option<PathBuf>,
+}
+
+impl Environment {
+    /// What the environment says.
+    pub(crate) fn read() -> Result<Self, Failure> {
+        Ok(Self {
+            repository: present("HEIRLOOM_REPOSITORY"),
+            password: secret("HEIRLOOM_PASSWORD")?,
+            password_file: present("HEIRLOOM_PASSWORD_FILE").map(PathBuf::from),
+            password_command: text("HEIRLOOM_PASSWORD_COMMAND")?,
+            new_password: secret("HEIRLOOM_NEW_PASSWORD")?,
+            new_password_file: present("HEIRLOOM_NEW_PASSWORD_FILE").map(PathBuf::from),
+            identity_file: present("HEIRLOOM_IDENTITY_FILE").map(PathBuf::from),
+            cache_dir: present("HEIRLOOM_CACHE_DIR").map(PathBuf::from),
+        })
+    }
+}
+
+fn variable(name: &'static str) -> Option<OsString> {
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
+    std::env::var_os(name)
+}
+
+fn present(name: &'static str) -> Option<OsString> {
+    variable(name).filter(|value| !value.is_empty())
+}
+
+fn text(name: &'static str) -> Result<Option<String>, Failure> {
+    present(name)
+        .map(|value| {
+            value
+                .into_string()
+                .map_err(|_not_text| Failure::Setting(SettingFailure::NotText { name }))
+        })
+        .transpose()
+}
+
+/// An empty password is almost always a secret that the caller failed to set, so it is not passed over.
+fn secret(name: &'static str) -> Result<Option<SecretString>, Failure> {
+    match variable(name) {
+        None => Ok(None),
+        Some(value) if value.is_empty() => {
+            Err(Failure::Setting(SettingFailure::EmptyPassphrase { origin: Some(name) }))
+        }
+        Some(value) => match value.into_string() {
+            Ok(value) => Ok(Some(SecretString::from(value))),
+            Err(_) => Err(Failure::Setting(SettingFailure::NotText { name })),
+        },
+    }
+}
+
+/// The name of whoever runs the program.
+pub(crate) fn user_name() -> String {
+    if let Some(name) = ["USER", "LOGNAME"].into_iter().find_map(present) {
+        return name.to_string_lossy().into_owned();
+    }
+    // Services often run without these variables.
+    let id = nix::unistd::getuid();
+    match nix::unistd::User::from_uid(id) {
+        Ok(Some(user)) => user.name,
+        _ => id.to_string(),
+    }
+}
+
+/// Which repository, and whether anybody chose it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Named by a flag or variable.
+    Chosen(OsString),
+    /// The folder that is used when nobody names one.
+    Default(PathBuf),
+}
+
+impl Place {
+    /// The address, as the backends understand it.
+    pub(crate) fn address(&self) -> &OsStr {
+        match self {
+            Self::Chosen(address) => address,
+            Self::Default(path) => path.as_os_str(),
+        }
+    }
+
+    pub(crate) fn is_default(&self) -> bool {
+        matches!(self, Self::Default(_))
+    }
+}
+
+/// Where a passphrase may come from, in the order in which they are tried.
+#[derive(Debug, Clone)]
+pub(crate) enum PassphraseSource {
+    /// The value of a variable.
+    Value {
+        /// The passphrase.
+        secret: SecretString,
+        /// The variable.
+        name: &'static str,
+    },
+    /// A file.
+    File(PathBuf),
+    /// A program that prints it.
+    Command(String),
+}
+
+/// What may open the repository. With nothing given, people are asked for a passphrase.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct CredentialSources {
+    /// Files with identities; cheap to try, so tried first.
+    pub(crate) identities: Vec<PathBuf>,
+    /// Where the passphrase comes from.
+    pub(crate) passphrase: Option<PassphraseSource>,
+}
+
+impl CredentialSources {
+    /// Flags replace the environment as a whole: who names an identity file does not mean the password of the shell.
+    fn resolve(arguments: &GlobalArgs, environment: &Environment) -> Self {
+        let flags = Self {
+            identities: arguments.identity_file.clone(),
+            passphrase: file_or_command(
+                arguments.password_file.as_deref(),
+                arguments.password_command.as_deref(),
+            ),
+        };
+        if !flags.identities.is_empty() || flags.passphrase.is_some() {
+            return flags;
+        }
+        let value = environment.password.clone();
+        Self {
+            identities: environment.identity_file.clone().into_iter().collect(),
+            passphrase: value
+                .map(|secret| PassphraseSource::Value { secret, name: "HEIRLOOM_PASSWORD" })
+                .or_else(|| {
+                    file_or_command(
+                        environment.password_file.as_deref(),
+                        environment.password_command.as_deref(),
+                    )
+                }),
+        }
+    }
+}
+
+fn file_or_command(file: Option<&Path>, command: Option<&str>) -> Option<PassphraseSource> {
+    file.map(|path| PassphraseSource::File(path.to_owned()))
+        .or_else(|| command.map(|line| PassphraseSource::Command(line.to_owned())))
+}
+
+/// Every setting.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) place: Place,
+    pub(crate) credentials: CredentialSources,
+    /// Where the passphrase of a new key comes from; `None` to ask.
+    pub(crate) new_passphrase: Option<PassphraseSource>,
+    /// Folder of the cache; `None` for no cache.
+    pub(crate) cache: Option<PathBuf>,
+    pub(crate) threads: Option<usize>,
+    pub(crate) output: Output,
+}
+
+impl Settings {
+    /// Flag before environment before default.
+    pub(crate) fn resolve(
+        arguments: &GlobalArgs,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
+        let folders = etcetera::base_strategy::choose_base_strategy()
+            .or(Err(Failure::Setting(SettingFailure::NoHomeFolder)))?;
+        let data = folders.data_dir().join("heirloom");
+        let cache = (!arguments.no_cache).then(|| {
+            arguments
+                .cache_dir
+                .clone()
+                .or_else(|| environment.cache_dir.clone())
+                .unwrap_or_else(|| folders.cache_dir().join("heirloom"))
+        });
+        Ok(Self {
+            place: place(arguments, environment, &data),
+            credentials: CredentialSources::resolve(arguments, environment),
+            new_passphrase: new_passphrase(environment),
+            cache,
+            threads: arguments.threads.map(std::num::NonZero::get),
+            output: output(arguments),
+        })
+    }
+}
+
+/// How to talk, as far as it is known before anything can fail.
+pub(crate) fn output(arguments: &GlobalArgs) -> Output {
+    Output {
+        json: arguments.json,
+        quiet: arguments.quiet,
+        verbose: arguments.verbose,
+        colour: present("NO_COLOR").is_none() && stderr_is_terminal(),
+    }
+}
+
+fn place(arguments: &GlobalArgs, environment: &Environment, data: &Path) -> Place {
+    arguments
+        .repository
+        .clone()
+        .or_else(|| environment.repository.clone())
+        .map_or_else(|| Place::Default(data.join("repository")), Place::Chosen)
+}
+
+fn new_passphrase(environment: &Environment) -> Option<PassphraseSource> {
+    environment
+        .new_password
+        .clone()
+        .map(|secret| PassphraseSource::Value { secret, name: "HEIRLOOM_NEW_PASSWORD" })
+        .or_else(|| environment.new_password_file.clone().map(PassphraseSource::File))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::Cli;
+
+    fn resolve(arguments: &[&str], environment: &Environment) -> Settings {
+        let cli = Cli::try_parse_from(["heirloom"].iter().chain(arguments).chain(&["snapshots"]))
+            .expect("parses");
+        Settings::resolve(&cli.global, environment).expect("resolves")
+    }
+
+    #[test]
+    fn a_flag_beats_the_environment_and_that_beats_the_default() {
+        let mut environment = Environment::default();
+        assert!(resolve(&[], &environment).place.is_default());
+        environment.repository = Some("/environment".into());
+        environment.cache_dir = Some("/cache".into());
+        let settings = resolve(&[], &environment);
+        assert_eq!(settings.place, Place::Chosen("/environment".into()));
+        assert_eq!(settings.cache.as_deref(), Some(Path::new("/cache")));
+        let settings = resolve(&["-r", "/flag", "--no-cache"], &environment);
+        assert_eq!(settings.place, Place::Chosen("/flag".into()));
+        assert_eq!(settings.cache, None);
+    }
+
+    #[test]
+    fn a_credential_flag_replaces_all_credentials_of_the_environment() {
+        let environment = Environment {
+            password: Some(SecretString::from("secret")),
+            identity_file: Some("/identity".into()),
+            ..Environment::default()
+        };
+        let settings = resolve(&["--password-file", "/file"], &environment);
+        assert!(settings.credentials.identities.is_empty());
+        assert!(
+            matches!(&settings.credentials.passphrase, Some(PassphraseSource::File(path)) if path == Path::new("/file"))
+        );
+        let settings = resolve(&[], &environment);
+        assert_eq!(settings.credentials.identities, [PathBuf::from("/identity")]);
+        assert!(matches!(
+            settings.credentials.passphrase,
+            Some(PassphraseSource::Value { name: "HEIRLOOM_PASSWORD", .. })
+        ));
+    }
+
+    #[test]
+    fn settings_do_not_print_secrets() {
+        let environment =
+            Environment { password: Some(SecretString::from("hunter2")), ..Environment::default() };
+        assert!(!format!("{:?}", resolve(&[], &environment)).contains("hunter2"));
+        assert!(!format!("{environment:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,74 @@
+//! What the program takes from the machine: time, randomness, names, signals; and how it keeps secrets out of core files.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Instant, SystemTime};
+
+use heirloom_engine::clock::Clock;
+use rustix::process::{Resource, Rlimit};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::exit::Exit;
+
+/// The machine's clock and random number generator.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ns(&self) -> i128 {
+        #[expect(clippy::disallowed_methods, reason = "the one clock of the program")]
+        let now = SystemTime::now();
+        match now.duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => nanoseconds(since),
+            Err(before) => -nanoseconds(before.duration()),
+        }
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        getrandom::fill(bytes).expect("without random numbers nothing can be kept secret");
+    }
+}
+
+fn nanoseconds(duration: std::time::Duration) -> i128 {
+    i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX)
+}
+
+/// A point on the clock that never jumps, for rates and durations.
+pub(crate) fn monotonic() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "the one clock of the program")]
+    Instant::now()
+}
+
+/// Keys and passphrases must not end up in a core file or in another process's hands.
+///
+/// Failure is ignored: a system that refuses these calls is no reason not to make a backup.
+pub(crate) fn forbid_core_files() {
+    rustix::process::setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
+    #[cfg(target_os = "linux")]
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
+}
+
+/// The first interrupt sets the returned flag, the second one ends the program at once.
+///
+/// Called only once an operation runs that looks at the flag: until then an interrupt simply ends the program.
+pub(crate) fn watch_interrupts() -> io::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        // The order matters: the shutdown looks at the flag before this signal sets it.
+        flag::register_conditional_shutdown(
+            signal,
+            i32::from(Exit::Interrupted.code()),
+            Arc::clone(&flag),
+        )?;
+        flag::register(signal, Arc::clone(&flag))?;
+    }
+    Ok(flag)
+}
+
+/// The name under which this machine appears in snapshots.
+pub(crate) fn host_name() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
