@@ -24,12 +24,6 @@ use crate::id::SessionId;
 use crate::repository::{Committed, Compression, RepositoryError};
 use crate::tree::BuildError;
 
-/// Files up to this size are stored in the tree itself.
-const INLINE_BYTES_MAX: usize = 512;
-
-/// Extended attributes above this size are stored as blobs.
-const XATTR_INLINE_BYTES_MAX: usize = 4096;
-
 /// Which earlier snapshot tells what is unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Parent {

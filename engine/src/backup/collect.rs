@@ -17,9 +17,6 @@ use crate::tree::{
     path_from_key,
 };
 
-/// A file of more pieces has its list of them in a tree of its own.
-const LIST_INLINE_MAX: usize = 16;
-
 /// Why a further name of a file has no content: the first one could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("it could not be read under its other name")]
@@ -194,7 +191,7 @@ impl<'a, 's, 'r> Collector<'a, 's, 'r> {
             return Ok(list.push(&piece, self.session)?);
         }
         self.pieces.push(piece);
-        if self.pieces.len() > LIST_INLINE_MAX {
+        if self.pieces.len() > FileContent::LIST_BLOBS_MAX {
             let mut list = ContentListBuilder::new();
             for piece in self.pieces.drain(..) {
                 list.push(&piece, self.session)?;

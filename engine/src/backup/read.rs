@@ -11,7 +11,6 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::source::{Content, Found};
 use super::window::{Buffers, Window};
-use super::{INLINE_BYTES_MAX, XATTR_INLINE_BYTES_MAX};
 use crate::chunker::{Chunker, Class, GearTables, classify, looks_incompressible};
 use crate::crypto::Keys;
 use crate::error::Problem;
@@ -140,7 +139,7 @@ impl Reader<'_> {
 
     fn store_large_value(&mut self, xattr: &mut Xattr) {
         let XattrValue::Inline(value) = &mut xattr.value else { return };
-        if value.len() <= XATTR_INLINE_BYTES_MAX {
+        if value.len() <= Xattr::INLINE_BYTES_MAX {
             return;
         }
         let data = Bytes::from(mem::take(value));
@@ -206,7 +205,7 @@ impl Reader<'_> {
         entry.content = FileContent::Empty;
         entry.hash = None;
         let mut window = Window::new(&self.tools.buffers, content, entry.size)?;
-        if window.ended() && window.data().len() <= INLINE_BYTES_MAX {
+        if window.ended() && window.data().len() <= FileContent::INLINE_BYTES_MAX {
             if !window.data().is_empty() {
                 entry.content = FileContent::Inline(window.data().to_vec());
             }
