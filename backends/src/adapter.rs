@@ -12,12 +12,12 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use heirloom_engine::error::StorageError;
-use heirloom_engine::repository::{Capabilities, Listed, Storage};
+use heirloom_engine::repository::{
+    Capabilities, Listed, OBJECT_BYTES_MAX, Storage, check_name, check_prefix,
+};
 use opendal::{Buffer, Operator};
 
-use crate::OBJECT_BYTES_MAX;
 use crate::failure::Call;
-use crate::name::{check_name, check_prefix};
 
 /// An OpenDAL operator as a [`Storage`]. Retries and timeouts are layers of the operator, the caller's choice.
 #[derive(Debug, Clone)]

@@ -47,6 +47,65 @@ pub enum AddressError {
     /// The address holds a zero byte, which no path can.
     #[error("the address holds a zero byte")]
     ZeroByte,
+    /// The address is not written as its kind of store wants it.
+    #[error("an address of this kind is written {expected}")]
+    Shape {
+        /// How it is written.
+        expected: &'static str,
+    },
+    /// There is no such option, or not for this kind of store.
+    #[error("there is no option \"{option}\" here; there are: {known}")]
+    UnknownOption {
+        /// The option.
+        option: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// An option has a value that makes no sense.
+    #[error("the option \"{option}\" wants {expected}")]
+    OptionValue {
+        /// The option.
+        option: String,
+        /// What it wants.
+        expected: &'static str,
+    },
+    /// An option is needed and was not given.
+    #[error("the option \"{option}\" is needed: {why}")]
+    MissingOption {
+        /// The option.
+        option: &'static str,
+        /// What for.
+        why: &'static str,
+    },
+    /// An option stands twice in the address.
+    #[error("the option \"{option}\" is given twice")]
+    OptionTwice {
+        /// The option.
+        option: String,
+    },
+    /// A secret stands where others can read it.
+    #[error(
+        "the secret \"{option}\" must not stand in an address or option; use the variable HEIRLOOM_STORE_{} or the option {option}_file",
+        option.to_ascii_uppercase()
+    )]
+    SecretOption {
+        /// The option.
+        option: String,
+    },
+    /// A file with a secret cannot be read, or is empty.
+    #[error("no secret can be read from {}", path.display())]
+    SecretFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The service cannot be set up with these options.
+    #[error("{scheme}: {reason}")]
+    Service {
+        /// Which kind of store.
+        scheme: String,
+        /// Why, without any secret.
+        reason: String,
+    },
 }
 
 impl Address {
@@ -198,7 +257,8 @@ mod tests {
             ("sftp:u@h:/p", "sftp"),
         ] {
             let address = parse(text).expect("it parses");
-            let error = crate::open(&address).expect_err("no such store in this build");
+            let error = crate::open(&address, &crate::StoreSettings::default())
+                .expect_err("no such store in this build");
             assert_eq!(error, AddressError::NotAvailable { scheme: name.into() });
         }
     }

@@ -7,9 +7,8 @@ use std::error::Error;
 use std::io;
 
 use heirloom_engine::error::{ErrorKind, StorageError};
+use heirloom_engine::repository::NameError;
 use rustix::io::Errno;
-
-use crate::name::NameError;
 
 /// One call on one object, for naming it in errors.
 #[derive(Debug, Clone, Copy)]

@@ -5,36 +5,51 @@
 //! and must be used from within a tokio runtime, whose blocking threads carry the file operations.
 //!
 //! ```
-//! use heirloom_backends::{Address, open};
+//! use heirloom_backends::{Address, StoreSettings, open};
 //!
 //! let address = Address::parse("/mnt/disk/repository".as_ref())?;
-//! let storage = open(&address)?;
-//! assert!(storage.capabilities().atomic_put);
+//! let opened = open(&address, &StoreSettings::default())?;
+//! assert!(opened.storage.capabilities().atomic_put);
 //! # Ok::<(), heirloom_backends::AddressError>(())
 //! ```
 
 mod adapter;
 mod address;
 mod failure;
+mod http;
 mod local;
-mod name;
+mod options;
+mod traffic;
 
 use std::sync::Arc;
 
 use heirloom_engine::repository::{Capabilities, Storage};
 
+use self::options::Options;
+
 pub use self::adapter::OpendalStorage;
 pub use self::address::{Address, AddressError};
 pub use self::local::LocalDisk;
-pub use self::name::{NameError, PART_BYTES_MAX, check_name, check_prefix};
+pub use self::options::{Lookup, StoreSettings};
+pub use self::traffic::{KindTraffic, RequestKind, Traffic};
 
-/// Larger objects are refused by every store, in both directions: some stores hold a whole upload in memory.
-pub const OBJECT_BYTES_MAX: u64 = 64 << 20;
+/// A store, and what it was asked for so far.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The store.
+    pub storage: Arc<dyn Storage>,
+    /// Requests and bytes.
+    pub traffic: Arc<Traffic>,
+}
 
 /// The store at an address. Nothing is created or contacted yet.
-pub fn open(address: &Address) -> Result<Arc<dyn Storage>, AddressError> {
+pub fn open(address: &Address, settings: &StoreSettings) -> Result<Opened, AddressError> {
+    let traffic = Arc::new(Traffic::default());
     match address {
-        Address::Local(root) => Ok(Arc::new(LocalDisk::new(root))),
+        Address::Local(root) => {
+            Options::new([], settings)?.finish()?;
+            Ok(Opened { storage: Arc::new(LocalDisk::new(root)), traffic })
+        }
         Address::Remote { scheme, .. } => {
             Err(AddressError::NotAvailable { scheme: scheme.clone() })
         }

@@ -17,13 +17,13 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use heirloom_engine::error::{ErrorKind, StorageError};
-use heirloom_engine::repository::{Capabilities, Listed, Storage};
+use heirloom_engine::repository::{
+    Capabilities, Listed, OBJECT_BYTES_MAX, Storage, check_name, check_prefix,
+};
 
 use self::disk::{Disk, Missed};
 use self::listing::Listing;
-use crate::OBJECT_BYTES_MAX;
 use crate::failure::Call;
-use crate::name::{check_name, check_prefix};
 
 /// A folder of this machine as a [`Storage`]. The folder is made, with its parents, by the first `put`.
 ///

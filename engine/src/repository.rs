@@ -22,5 +22,8 @@ pub use self::open::{Context, PACK_BYTES, Repository};
 pub use self::reader::FrameRef;
 pub use self::session::{Committed, Known, Session, SessionNote};
 pub use self::slots::{NewSlot, SlotInfo};
-pub use self::storage::{Capabilities, Listed, Storage};
+pub use self::storage::{
+    Capabilities, Listed, NameError, OBJECT_BYTES_MAX, PART_BYTES_MAX, Storage, check_name,
+    check_prefix,
+};
 pub use self::upload::{Compression, Lane};

@@ -5,7 +5,7 @@
 use std::io::Write as _;
 
 use anyhow::{Context as _, Result};
-use heirloom_backends::{Address, open};
+use heirloom_backends::{Address, StoreSettings, open};
 
 fn main() -> Result<()> {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -14,7 +14,7 @@ fn main() -> Result<()> {
     };
     let name = name.to_str().context("the name is not text")?;
     let bytes = vec![b'x'; bytes.to_str().context("the size is not text")?.parse()?];
-    let storage = open(&Address::parse(folder)?)?;
+    let storage = open(&Address::parse(folder)?, &StoreSettings::default())?.storage;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let put = runtime.block_on(storage.put(name, bytes.into()));
     // One write, so that the order of system calls shows when the object was acknowledged.

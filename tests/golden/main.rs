@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
-use heirloom_backends::{Address, open};
+use heirloom_backends::{Address, StoreSettings, open};
 use heirloom_engine::crypto::Credential;
 use heirloom_engine::repository::Repository;
 use heirloom_kit::{Client, restore_to, scratch_folder};
@@ -32,7 +32,8 @@ fn identity(version: &str) -> Result<Credential> {
 }
 
 fn open_golden(version: &str, credential: Credential) -> Result<Repository> {
-    let store = open(&Address::parse(golden(version).join("repository").as_os_str())?)?;
+    let address = Address::parse(golden(version).join("repository").as_os_str())?;
+    let store = open(&address, &StoreSettings::default())?.storage;
     let client = Client::new(store.clone(), 1);
     Ok(Repository::open(store, &[credential], client.context().clone())?)
 }

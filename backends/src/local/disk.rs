@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use heirloom_engine::repository::OBJECT_BYTES_MAX;
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, fstat, fsync, mkdirat, openat, renameat, unlinkat,
 };
@@ -20,7 +21,6 @@ use rustix::io::Errno;
 
 use super::listing::Listing;
 use super::sweep::sweep;
-use crate::OBJECT_BYTES_MAX;
 
 /// Where writes begin. Starts with a dot, as no part of an object's name may.
 const TEMPORARY: &str = ".tmp";

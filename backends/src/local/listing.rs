@@ -4,12 +4,11 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use heirloom_engine::repository::Listed;
+use heirloom_engine::repository::{Listed, check_name};
 use rustix::fs::{AtFlags, Dir, statat};
 use rustix::io::Errno;
 
 use super::disk::is_file;
-use crate::name::check_name;
 
 /// One hop to a blocking thread carries this many entries.
 const BATCH: usize = 512;

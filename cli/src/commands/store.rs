@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use heirloom_backends::Address;
+use heirloom_backends::{Address, StoreSettings};
 use heirloom_engine::crypto::Credential;
 use heirloom_engine::repository::{Context, Repository, RepositoryError, Storage};
 use secrecy::SecretString;
@@ -34,7 +34,7 @@ impl Store {
     /// Touches nothing yet.
     pub(crate) fn locate(settings: &Settings) -> Result<Self, Failure> {
         let address = Address::parse(settings.place.address())?;
-        let storage = heirloom_backends::open(&address)?;
+        let storage = heirloom_backends::open(&address, &StoreSettings::default())?.storage;
         let runtime = Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .thread_name("store")

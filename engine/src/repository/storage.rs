@@ -1,5 +1,7 @@
 //! The port to whatever holds the objects: local disk, S3, WebDAV, a plugin.
 
+mod names;
+
 use std::fmt::Debug;
 use std::ops::Range;
 
@@ -8,6 +10,11 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 
 use crate::error::StorageError;
+
+pub use self::names::{NameError, PART_BYTES_MAX, check_name, check_prefix};
+
+/// Larger objects are refused by every store, in both directions: some stores hold a whole upload in memory.
+pub const OBJECT_BYTES_MAX: u64 = 64 << 20;
 
 /// A store of write-once objects. `tests/conformance` defines it; every implementation passes that suite.
 ///

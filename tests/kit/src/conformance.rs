@@ -10,9 +10,8 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use bytes::Bytes;
 use futures::future::{BoxFuture, try_join_all};
 use futures::stream::TryStreamExt as _;
-use heirloom_backends::{OBJECT_BYTES_MAX, PART_BYTES_MAX};
 use heirloom_engine::error::{ErrorKind, StorageError};
-use heirloom_engine::repository::Storage;
+use heirloom_engine::repository::{OBJECT_BYTES_MAX, PART_BYTES_MAX, Storage};
 
 use crate::{Random, block_on};
 

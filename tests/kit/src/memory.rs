@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt as _};
-use heirloom_backends::{OBJECT_BYTES_MAX, check_name, check_prefix};
 use heirloom_engine::error::{ErrorKind, StorageError};
-use heirloom_engine::repository::{Capabilities, Listed, Storage};
+use heirloom_engine::repository::{
+    Capabilities, Listed, OBJECT_BYTES_MAX, Storage, check_name, check_prefix,
+};
 
 /// Objects in a sorted map. Every call is done when it returns; nothing depends on time or order.
 #[derive(Debug, Default)]

@@ -1,4 +1,4 @@
-//! The names that objects may have, checked before any store sees them.
+//! The names that objects may have; every store checks them before it does anything.
 //!
 //! Stores disagree about everything else: blanks at the ends, dots, case, doubled slashes (`trim`, `..` and hidden files
 //! change their meaning or vanish). A name that passes here is stored, listed and found again unchanged everywhere, and

@@ -1,0 +1,1 @@
+//! Starts a storage plugin and presents it as a Storage.
