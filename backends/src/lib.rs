@@ -61,5 +61,8 @@ pub fn open(address: &Address, settings: &StoreSettings) -> Result<Opened, Addre
 pub fn memory() -> Arc<dyn Storage> {
     let operator = opendal::Operator::new(opendal::services::Memory::default())
         .expect("the memory service has no configuration that could be wrong");
-    Arc::new(OpendalStorage::new(operator, Capabilities { parallel: 16, atomic_put: true }))
+    Arc::new(OpendalStorage::new(
+        operator,
+        Capabilities { parallel: 16, uploads: 1, atomic_put: true },
+    ))
 }

@@ -110,6 +110,7 @@ impl Storage for LocalDisk {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { parallel: 8, atomic_put: true }
+        // A second pack on its way costs 36 MiB and, measured, saves no time.
+        Capabilities { parallel: 8, uploads: 1, atomic_put: true }
     }
 }

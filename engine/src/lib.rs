@@ -11,6 +11,7 @@
 //! - level 5: [`backup`], [`restore`] and [`view`] are the operations
 
 pub mod backup;
+mod cache;
 pub mod chunker;
 pub mod clock;
 pub mod crypto;
@@ -22,5 +23,6 @@ pub mod progress;
 pub mod repository;
 pub mod restore;
 pub mod snapshot;
+mod storage;
 pub mod tree;
 pub mod view;

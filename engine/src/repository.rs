@@ -3,17 +3,16 @@
 //! The port is asynchronous; everything above it blocks the calling thread, so that the heavy work of the operations
 //! runs on plain threads. [`Context`] brings the runtime that the port's calls are driven by.
 
-mod cache;
 mod catalogue;
 mod description;
 mod error;
 mod listing;
 mod open;
 mod reader;
+mod records;
 mod segments;
 mod session;
 mod slots;
-mod storage;
 mod upload;
 
 pub use self::error::RepositoryError;
@@ -22,8 +21,8 @@ pub use self::open::{Context, PACK_BYTES, Repository};
 pub use self::reader::FrameRef;
 pub use self::session::{Committed, Known, Session, SessionNote};
 pub use self::slots::{NewSlot, SlotInfo};
-pub use self::storage::{
+pub use self::upload::{Compression, Lane};
+pub use crate::storage::{
     Capabilities, Listed, NameError, OBJECT_BYTES_MAX, PART_BYTES_MAX, Storage, check_name,
     check_prefix,
 };
-pub use self::upload::{Compression, Lane};

@@ -14,9 +14,9 @@ mod selector;
 #[cfg(test)]
 mod tests;
 
-pub use self::chain::{Head, Link, RememberedHead, heads_of, next_link, rollback};
+pub use self::chain::{Head, Link, RememberedHead, heads_of, merge_heads, next_link, rollback};
 pub use self::date::Moment;
-pub use self::envelope::{Snapshot, Tombstone, object_name, record_hash, seal, tombstone_name};
+pub use self::envelope::{Snapshot, Tombstone, object_name, record_hash, tombstone_name};
 pub use self::record::{Record, Stats};
 pub use self::selector::{Filter, Pick, SelectError, Selector, SelectorError, select};
 

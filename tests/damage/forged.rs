@@ -11,7 +11,7 @@ use heirloom_engine::id::{BlobPrefix, SessionId};
 use heirloom_engine::index::{Segment, SegmentName};
 use heirloom_engine::pack::{BlobKind, Compressor, FrameBuilder, PackWriter};
 use heirloom_engine::repository::{Repository, Storage as _};
-use heirloom_engine::snapshot::{object_name, seal};
+use heirloom_engine::snapshot::{Snapshot, object_name};
 use heirloom_engine::tree::{FileContent, key_from_path};
 use heirloom_engine::view::View;
 use heirloom_kit::{Client, Lab, Random, SMALL_PACKS, back_up, block_on, restore_to};
@@ -26,7 +26,8 @@ fn a_snapshot_that_somebody_else_signed_is_refused_and_named() -> Result<()> {
     let session = SessionId(random(clock));
     // Sealed as it must be, which a thief of a writer's key could do; only the signature is another's.
     let session_key = lab.repository.keys().new_session_key(clock);
-    let forged = seal(&record, (other.repository.keys(), &session_key), session, clock);
+    let signing = (other.repository.keys(), &session_key);
+    let forged = Snapshot::new(session, record).seal(signing, clock);
     lab.store.set(&object_name(session), forged);
     let listed = lab.repository.snapshots()?;
     assert_eq!(listed.taken.len(), 1);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use heirloom_engine::id::SessionId;
 use heirloom_engine::repository::Repository;
-use heirloom_engine::snapshot::{Tombstone, object_name, tombstone_name};
+use heirloom_engine::snapshot::{Snapshot, Tombstone, object_name, tombstone_name};
 use heirloom_kit::{Client, Lab, MemoryStorage, back_up};
 
 fn problems(repository: &Repository) -> Result<Vec<String>> {
@@ -28,6 +28,18 @@ fn remembering(seed: u64) -> Result<(Lab, Client)> {
     let lab = Lab::new(seed)?;
     let client = lab.client.clone().with_cache(&lab.fresh_path());
     Ok((lab, client))
+}
+
+/// Only what an installation has not read before can surprise it.
+fn forget_records(client: &Client) -> Result<()> {
+    let root = client.context().cache.as_deref().context("a cache")?;
+    for repository in fs::read_dir(root)? {
+        let records = repository?.path().join("records");
+        if records.exists() {
+            fs::remove_file(records)?;
+        }
+    }
+    Ok(())
 }
 
 #[test]
@@ -117,8 +129,9 @@ fn a_changed_record_of_the_same_name_is_noticed() -> Result<()> {
     record.label = Some("another".into());
     let session_key = repository.keys().new_session_key(client.clock());
     let signing = (repository.keys(), &session_key);
-    let sealed = heirloom_engine::snapshot::seal(&record, signing, taken, client.clock());
+    let sealed = Snapshot::new(taken, record).seal(signing, client.clock());
     lab.store.set(&object_name(taken), sealed);
+    forget_records(&client)?;
     assert_eq!(problems(&client.open()?)?, gone(taken));
     Ok(())
 }

@@ -45,6 +45,7 @@ impl Store {
             clock: Arc::new(SystemClock),
             runtime: runtime.handle().clone(),
             cache: settings.cache.clone(),
+            store: None,
             threads: settings.threads.unwrap_or_else(processors),
             prompt: Some(Arc::new(Asker)),
         };

@@ -16,7 +16,7 @@ use super::{BackupError, BackupOptions, BackupReport, Commit, Parent};
 use crate::chunker::GearTables;
 use crate::id::NodeId;
 use crate::progress::Progress;
-use crate::repository::{Known, Repository, Session, SessionNote};
+use crate::repository::{Known, Repository, Session, SessionNote, Snapshots};
 use crate::snapshot::{Record, Snapshot, Stats};
 use crate::tree::Kind;
 
@@ -32,7 +32,7 @@ pub fn run(
 ) -> Result<BackupReport, BackupError> {
     let started_ns = i64::try_from(repository.clock().now_ns()).unwrap_or(i64::MAX);
     if options.commit == Commit::DryRun {
-        let parent = find_parent(repository, options, progress.as_ref())?;
+        let parent = find_parent(&repository.snapshots()?, options, progress.as_ref())?;
         return dry_run(repository, source, parent.as_ref(), progress.as_ref());
     }
     let note = SessionNote {
@@ -45,9 +45,7 @@ pub fn run(
     for problem in session.problems.drain(..) {
         progress.problem(&problem);
     }
-    // Only now: a parent that is alive when the session has announced itself keeps its blobs until the session ends. One
-    // that was found earlier may have been forgotten and pruned meanwhile.
-    let taken = find_parent(repository, options, progress.as_ref()).and_then(|parent| {
+    let taken = find_parent(session.snapshots(), options, progress.as_ref()).and_then(|parent| {
         let writing = (&mut session, parent.as_ref(), progress);
         Ok((pipeline(repository, source, options, writing)?, parent))
     });
@@ -79,30 +77,30 @@ pub fn run(
 
 /// The snapshot to compare with. Its loss or damage costs time, not data.
 fn find_parent(
-    repository: &Repository,
+    snapshots: &Snapshots,
     options: &BackupOptions,
     progress: &dyn Progress,
 ) -> Result<Option<Snapshot>, BackupError> {
-    let snapshots = repository.snapshots()?;
     for problem in &snapshots.problems {
         progress.problem(problem);
     }
-    let taken = snapshots.taken;
+    let taken = &snapshots.taken;
     match options.parent {
         Parent::Ignore => Ok(None),
         Parent::Given(id) => taken
-            .into_iter()
+            .iter()
             .find(|snapshot| snapshot.session == id)
-            .map(Some)
+            .map(|snapshot| Some(snapshot.clone()))
             .ok_or(BackupError::NoParent { snapshot: id }),
         Parent::Newest => {
             let paths = recorded_paths(options);
             Ok(taken
-                .into_iter()
+                .iter()
                 .filter(|snapshot| {
                     snapshot.record.host == options.host && snapshot.record.paths == paths
                 })
-                .max_by_key(|snapshot| (snapshot.record.finished, snapshot.session)))
+                .max_by_key(|snapshot| (snapshot.record.finished, snapshot.session))
+                .cloned())
         }
     }
 }

@@ -38,6 +38,8 @@ pub enum ObjectKind {
     Condemned = 9,
     /// List of sessions that a deletion waits for.
     Waits = 10,
+    /// Snapshots and tombstones in the local cache; never in a store.
+    CachedRecords = 240,
 }
 
 impl ObjectKind {
@@ -53,6 +55,7 @@ impl ObjectKind {
             Self::SlotNote => 8,
             Self::Condemned => 9,
             Self::Waits => 10,
+            Self::CachedRecords => 240,
         }
     }
 
@@ -68,6 +71,7 @@ impl ObjectKind {
             Self::SlotNote => "slot note",
             Self::Condemned => "condemned list",
             Self::Waits => "waits list",
+            Self::CachedRecords => "record cache",
         }
     }
 }

@@ -27,6 +27,8 @@ const MERGE_BLOBS_MAX: usize = 1 << 20;
 #[derive(Debug, Default)]
 pub(super) struct Catalogue {
     set: IndexSet,
+    /// Sessions that were declared dead, listed after the segments were read.
+    fenced: HashSet<SessionId>,
     damaged: Vec<(String, FormatError)>,
     foreign: Vec<String>,
     /// When the look into packs that no segment knows began and ended, if there was one; in ns since 1970.
@@ -46,6 +48,10 @@ impl Catalogue {
 
     pub(super) fn set(&self) -> &IndexSet {
         &self.set
+    }
+
+    pub(super) fn fenced(&self) -> &HashSet<SessionId> {
+        &self.fenced
     }
 
     /// What was odd in the folder.
@@ -158,7 +164,8 @@ impl Repository {
             }
         }
         // After the segments were read: a fence that appears later does not concern what they say.
-        let fenced = self.fenced(&mut Vec::new())?;
+        catalogue.fenced = self.fenced(&mut Vec::new())?;
+        let fenced = &catalogue.fenced;
         self.cache.retain_segments(&present);
         let trusted = |name: &SegmentName| !fenced.contains(&name.session);
         let replaced: HashSet<SegmentName> = segments

@@ -14,6 +14,9 @@ pub enum RepositoryError {
     /// There is one already.
     #[error("a repository exists here")]
     Exists,
+    /// The store holds another repository than when it was last opened.
+    #[error("another repository is here now")]
+    Replaced,
     /// No key slot opens with the credentials given.
     #[error("no key slot fits")]
     WrongKey,

@@ -1,14 +1,14 @@
 //! Reading the snapshots of a repository, with everything odd that is found on the way.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{MutexGuard, PoisonError};
+use std::collections::HashSet;
 
+use super::records::{Found, forgotten};
 use super::{Repository, RepositoryError};
 use crate::crypto::ObjectKind;
-use crate::error::{ErrorKind, FormatError, Problem};
+use crate::error::Problem;
 use crate::id::{PackId, SessionId};
 use crate::index::SegmentName;
-use crate::snapshot::{self, Snapshot, Tombstone, heads_of, rollback};
+use crate::snapshot::Snapshot;
 
 /// The snapshots of a repository, oldest first.
 #[derive(Debug, Default)]
@@ -23,85 +23,31 @@ pub struct Snapshots {
     pub problems: Vec<Problem>,
 }
 
-impl Repository {
-    /// Reads every snapshot record.
-    pub fn snapshots(&self) -> Result<Snapshots, RepositoryError> {
-        let mut found = Snapshots::default();
-        let tombstones = self.tombstones(&mut found.problems)?;
-        let mut snapshots = Vec::new();
-        for object in self.list("snapshots/")? {
-            let Some(session) = session_of(&object.name, "snapshots/") else {
-                found.problems.push(Problem::ForeignObject { object: object.name });
-                continue;
-            };
-            match self.snapshot(session) {
-                Ok(Some(snapshot)) => snapshots.push(snapshot),
-                Ok(None) => {}
-                Err(RepositoryError::Damaged { object, source }) => {
-                    found.problems.push(Problem::ObjectDamaged { object, source });
-                }
-                Err(RepositoryError::Newer { object, version }) => {
-                    let source = FormatError::Newer { version };
-                    found.problems.push(Problem::ObjectDamaged { object, source });
-                }
-                Err(error) => return Err(error),
+impl Snapshots {
+    /// Tells those that count from the others, by the tombstones and by fences that were listed after the records.
+    pub(super) fn sort(found: Found, fenced: &HashSet<SessionId>) -> Self {
+        let mut sorted = Self { problems: found.problems, ..Self::default() };
+        let forgotten = forgotten(&found.tombstones);
+        for snapshot in found.snapshots {
+            if forgotten.contains(&snapshot.session) {
+                sorted.forgotten.push(snapshot);
+            } else if fenced.contains(&snapshot.session) {
+                sorted.disputed.push(snapshot);
+            } else {
+                sorted.taken.push(snapshot);
             }
         }
+        sorted
+    }
+}
+
+impl Repository {
+    /// Every snapshot, with everything odd that was found on the way.
+    pub fn snapshots(&self) -> Result<Snapshots, RepositoryError> {
+        let mut found = self.records(true)?;
         // Listed after the records were read, as the rules of sessions ask for.
         let fenced = self.fenced(&mut found.problems)?;
-        self.check_rollback(&snapshots, &tombstones, &mut found.problems);
-        snapshots.sort_by_key(|snapshot| (snapshot.record.time, snapshot.session));
-        let forgotten: HashSet<SessionId> = tombstones.iter().map(|stone| stone.snapshot).collect();
-        for snapshot in snapshots {
-            if forgotten.contains(&snapshot.session) {
-                found.forgotten.push(snapshot);
-            } else if fenced.contains(&snapshot.session) {
-                found.disputed.push(snapshot);
-            } else {
-                found.taken.push(snapshot);
-            }
-        }
-        Ok(found)
-    }
-
-    /// One snapshot; `None` if there is none of this name.
-    pub fn snapshot(&self, session: SessionId) -> Result<Option<Snapshot>, RepositoryError> {
-        if let Some(snapshot) = self.opened_snapshots().get(&session) {
-            return Ok(Some(snapshot.clone()));
-        }
-        let name = snapshot::object_name(session);
-        let bytes = match self.object(&name) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let snapshot =
-            Snapshot::open(&bytes, &self.keys, session).map_err(RepositoryError::damaged(name))?;
-        self.opened_snapshots().insert(session, snapshot.clone());
-        Ok(Some(snapshot))
-    }
-
-    /// Opening a record takes an asymmetric decryption; a backup looks at all of them several times.
-    fn opened_snapshots(&self) -> MutexGuard<'_, HashMap<SessionId, Snapshot>> {
-        self.opened_snapshots.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn tombstones(&self, problems: &mut Vec<Problem>) -> Result<Vec<Tombstone>, RepositoryError> {
-        let mut tombstones = Vec::new();
-        for object in self.list("tombstones/")? {
-            let Some(session) = session_of(&object.name, "tombstones/") else {
-                problems.push(Problem::ForeignObject { object: object.name });
-                continue;
-            };
-            let bytes = self.object(&object.name)?;
-            match Tombstone::open(&bytes, &self.keys, session) {
-                Ok(tombstone) => tombstones.push(tombstone),
-                Err(source) => {
-                    problems.push(Problem::ObjectDamaged { object: object.name, source });
-                }
-            }
-        }
-        Ok(tombstones)
+        Ok(Snapshots::sort(found, &fenced))
     }
 
     /// Sessions that somebody declared dead.
@@ -119,25 +65,6 @@ impl Repository {
             }
         }
         Ok(fenced)
-    }
-
-    fn check_rollback(
-        &self,
-        present: &[Snapshot],
-        tombstones: &[Tombstone],
-        problems: &mut Vec<Problem>,
-    ) {
-        let state = self.cache.client_state(&self.keys);
-        let remembered = state.as_ref().map(|state| state.heads.as_slice()).unwrap_or_default();
-        let lost = rollback(remembered, present, tombstones);
-        problems.extend(lost.iter().map(|snapshot| Problem::Rollback { snapshot: *snapshot }));
-        if let Some(mut state) = state.filter(|_| lost.is_empty()) {
-            let heads = heads_of(present);
-            if heads != state.heads {
-                state.heads = heads;
-                self.cache.keep_client_state(&self.keys, &state);
-            }
-        }
     }
 
     /// Objects that are no part of a repository, at the top and in its folders; told by their names.
@@ -188,8 +115,4 @@ fn belongs(name: &str) -> bool {
         "sessions" | "snapshots" | "tombstones" => is_id(name),
         _ => false,
     }
-}
-
-fn session_of(name: &str, folder: &str) -> Option<SessionId> {
-    SessionId::from_hex(name.strip_prefix(folder)?)
 }

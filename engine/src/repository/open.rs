@@ -1,24 +1,23 @@
 //! Making a repository, and getting into one.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::runtime::Handle;
 
-use super::cache::Cache;
 use super::catalogue::Catalogue;
 use super::description::{DESCRIPTION, Description};
 use super::reader::FrameCache;
 use super::slots::{NewSlot, Slots};
 use super::{Listed, RepositoryError, Storage};
+use crate::cache::{Cache, KnownStore, Records};
 use crate::clock::{Clock, random};
 use crate::crypto::{Bundle, Credential, Keys, Prompt, Role, RootSecret};
 use crate::error::{ErrorKind, StorageError};
-use crate::id::{RepositoryId, SessionId, SlotId};
-use crate::snapshot::Snapshot;
+use crate::id::{RepositoryId, SlotId};
 
 /// Default target size of a packfile.
 pub const PACK_BYTES: u32 = 32 << 20;
@@ -32,6 +31,9 @@ pub struct Context {
     pub runtime: Handle,
     /// Folder for local caches, if any.
     pub cache: Option<PathBuf>,
+    /// A name for the store, the same in every run, under which the cache remembers the way into its repository. `None`
+    /// to ask the store each time.
+    pub store: Option<String>,
     /// How many threads CPU work may use.
     pub threads: usize,
     /// Whom locked key files and age plugins may ask, if anybody.
@@ -50,7 +52,9 @@ pub struct Repository {
     pub(super) cache: Arc<Cache>,
     pub(super) catalogue: Mutex<Option<Arc<Catalogue>>>,
     pub(super) frames: FrameCache,
-    pub(super) opened_snapshots: Mutex<HashMap<SessionId, Snapshot>>,
+    pub(super) records: Mutex<Records>,
+    /// Whether the way in came from the cache, and nothing has shown yet that the store still is that repository.
+    unconfirmed: AtomicBool,
 }
 
 impl Repository {
@@ -84,16 +88,69 @@ impl Repository {
         credentials: &[Credential],
         context: Context,
     ) -> Result<Self, RepositoryError> {
+        if let Some(repository) = Self::reopen(&storage, credentials, &context) {
+            return Ok(repository);
+        }
         let bytes = match context.runtime.block_on(storage.read(DESCRIPTION, None)) {
             Ok(bytes) => bytes,
             Err(error) if error.kind == ErrorKind::NotFound => return Err(RepositoryError::Absent),
             Err(error) => return Err(error.into()),
         };
         let description = Description::parse(&bytes)?;
-        let (opened_with, bundle) = Slots::unlock(&storage, &context, &description, credentials)?;
+        let (opened_with, bundle, slot_file) =
+            Slots::unlock(&storage, &context, &description, credentials)?;
         let keys = Keys::derive(&bundle.root, bundle.repository);
         let unlocked = (keys, bundle.pack_bytes, opened_with);
+        let known = KnownStore::new(&bytes, opened_with, &slot_file);
+        known.keep(context.cache.as_deref(), context.store.as_deref());
         Ok(Self::assemble(storage, context, description, unlocked))
+    }
+
+    /// Opens what an earlier run opened under the same name, without a request.
+    fn reopen(
+        storage: &Arc<dyn Storage>,
+        credentials: &[Credential],
+        context: &Context,
+    ) -> Option<Self> {
+        let known = KnownStore::load(context.cache.as_deref(), context.store.as_deref())?;
+        let description = Description::parse(&known.description).ok()?;
+        let bundle = Slots::open(context, &description, credentials, &known.slot_file).ok()?;
+        let keys = Keys::derive(&bundle.root, bundle.repository);
+        let unlocked = (keys, bundle.pack_bytes, known.slot());
+        let storage = Arc::clone(storage);
+        let repository = Self::assemble(storage, context.clone(), description, unlocked);
+        repository.unconfirmed.store(true, Ordering::Relaxed);
+        Some(repository)
+    }
+
+    /// Makes sure that the store still holds this repository. A record that opens with its keys is proof enough;
+    /// `in_doubt` says that there is none, and then the description is read.
+    pub(super) fn confirm(&self, in_doubt: bool) -> Result<(), RepositoryError> {
+        if !self.unconfirmed.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        if in_doubt {
+            let found = match self.object(DESCRIPTION) {
+                Ok(bytes) => Description::parse(&bytes).map(Some),
+                Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+                Err(error) => return Err(error.into()),
+            };
+            if !matches!(&found, Ok(Some(found)) if found.repository == self.id()) {
+                self.forget_store();
+                return Err(found?.map_or(RepositoryError::Absent, |_| RepositoryError::Replaced));
+            }
+        }
+        self.unconfirmed.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The next run asks the store for the way in.
+    pub(super) fn forget_store(&self) {
+        KnownStore::forget(self.cache_root(), self.context.store.as_deref());
+    }
+
+    fn cache_root(&self) -> Option<&Path> {
+        self.context.cache.as_deref()
     }
 
     fn assemble(
@@ -113,7 +170,8 @@ impl Repository {
             cache,
             catalogue: Mutex::default(),
             frames: FrameCache::default(),
-            opened_snapshots: Mutex::default(),
+            records: Mutex::default(),
+            unconfirmed: AtomicBool::new(false),
         }
     }
 

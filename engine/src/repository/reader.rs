@@ -343,6 +343,7 @@ fn read_error(error: RepositoryError) -> ReadError {
         // Reading the index gives none of these.
         RepositoryError::Absent
         | RepositoryError::Exists
+        | RepositoryError::Replaced
         | RepositoryError::WrongKey
         | RepositoryError::NoSlots
         | RepositoryError::LastSlot

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::cache::ClientState;
 use super::catalogue::Catalogue;
 use super::segments::SegmentLog;
 use super::upload::{Compression, Lane, Shared, Upload};
-use super::{Repository, RepositoryError};
+use super::{Repository, RepositoryError, Snapshots};
+use crate::cache::ClientState;
 use crate::clock::random;
 use crate::crypto::{Keys, ObjectKind, padded_map};
 use crate::error::{ErrorKind, Problem};
 use crate::id::{BlobPrefix, ClientId, ContentId, NodeId, PackId, SessionId};
 use crate::index::IndexSet;
 use crate::progress::Progress;
-use crate::snapshot::{self, Record, heads_of, next_link};
+use crate::snapshot::{self, Record, Snapshot, heads_of, merge_heads, next_link};
 
 /// What a session says about itself in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,6 +76,7 @@ pub struct Session<'r> {
     condemned: Condemned,
     fresh: IndexSet,
     fresh_bytes: u64,
+    snapshots: Snapshots,
     /// Odd objects that were met on the way.
     pub problems: Vec<Problem>,
 }
@@ -107,11 +108,7 @@ impl<'r> Session<'r> {
         let sealed = repository.keys.seal_object(ObjectKind::Session, &name, &body, clock.as_ref());
         repository.put(&name, Bytes::from(sealed))?;
         let mut problems = Vec::new();
-        let prepared = condemned(repository, &mut problems).and_then(|condemned| {
-            let catalogue = repository.reload_catalogue(&condemned.packs)?;
-            Ok((condemned, catalogue))
-        });
-        let (condemned, catalogue) = match prepared {
+        let (condemned, catalogue, snapshots) = match look_around(repository, &mut problems) {
             Ok(prepared) => prepared,
             Err(error) => {
                 // Nothing refers to this session yet; if this fails too, a later prune clears it away.
@@ -142,6 +139,7 @@ impl<'r> Session<'r> {
             condemned,
             fresh: IndexSet::new(),
             fresh_bytes: 0,
+            snapshots,
             problems,
         })
     }
@@ -154,6 +152,12 @@ impl<'r> Session<'r> {
     /// The repository's keys.
     pub fn keys(&self) -> &Keys {
         &self.shared.keys
+    }
+
+    /// The snapshots that were there when this session had announced itself. A parent among those that count keeps its
+    /// blobs until the session ends; one that was found earlier may have been forgotten and pruned meanwhile.
+    pub fn snapshots(&self) -> &Snapshots {
+        &self.snapshots
     }
 
     /// Whether a committed snapshot's blobs may be referred to without looking each of them up.
@@ -247,18 +251,16 @@ impl<'r> Session<'r> {
         let segments = Arc::clone(&self.shared.segments);
         let (index_bytes, superseded) = segments.finish(&self.shared, merged, merged_names)?;
         stored_bytes += index_bytes;
-        self.chain(&mut record)?;
+        self.chain(&mut record);
         record.stats.new_bytes = self.fresh_bytes;
         record.stats.stored_bytes = stored_bytes;
         record.finished = i64::try_from(self.shared.clock.now_ns()).unwrap_or(i64::MAX);
         let name = snapshot::object_name(self.id);
-        let sealed = snapshot::seal(
-            &record,
-            (&self.shared.keys, &self.shared.session_key),
-            self.id,
-            self.shared.clock.as_ref(),
-        );
-        stored_bytes += u64::try_from(sealed.len()).expect("a record is smaller than 2^64 bytes");
+        let snapshot = Snapshot::new(self.id, record);
+        let signing = (&self.shared.keys, &self.shared.session_key);
+        let sealed = snapshot.seal(signing, self.shared.clock.as_ref());
+        let size = u64::try_from(sealed.len()).expect("a record is smaller than 2^64 bytes");
+        stored_bytes += size;
         self.repository.put(&name, Bytes::from(sealed))?;
         // The second look: whoever declared this session dead before the record was visible has left a fence.
         if self.repository.fenced(&mut self.problems)?.contains(&self.id) {
@@ -270,15 +272,15 @@ impl<'r> Session<'r> {
         }
         self.repository.delete(&format!("sessions/{}", self.id))?;
         self.repository.forget_catalogue();
-        self.remember(&record);
-        Ok(Committed { snapshot: self.id, record, stored_bytes })
+        self.remember(&snapshot);
+        self.repository.keep_record(snapshot.clone(), size);
+        Ok(Committed { snapshot: self.id, record: snapshot.record, stored_bytes })
     }
 
-    fn chain(&self, record: &mut Record) -> Result<(), RepositoryError> {
-        let snapshots = self.repository.snapshots()?;
-        let mut seen = snapshots.taken;
-        seen.extend(snapshots.forgotten);
-        seen.extend(snapshots.disputed);
+    /// What another process of this installation committed meanwhile is known from the state on disk.
+    fn chain(&self, record: &mut Record) {
+        let Snapshots { taken, disputed, forgotten, .. } = &self.snapshots;
+        let seen: Vec<_> = [taken, disputed, forgotten].into_iter().flatten().cloned().collect();
         let state = self.shared.cache.client_state(&self.shared.keys);
         let client = state.as_ref().map(|state| state.client);
         record.client = client.unwrap_or_else(|| ClientId(random(self.shared.clock.as_ref())));
@@ -287,15 +289,18 @@ impl<'r> Session<'r> {
         record.sequence = link.sequence;
         record.previous = link.previous;
         record.heads = link.heads;
-        Ok(())
     }
 
     /// Keeps the newest snapshot in mind, so that its loss is noticed.
-    fn remember(&self, record: &Record) {
-        let Ok(snapshots) = self.repository.snapshots() else { return };
-        let mut present = snapshots.taken;
-        present.extend(snapshots.forgotten);
-        let state = ClientState { client: record.client, heads: heads_of(&present) };
+    fn remember(&self, snapshot: &Snapshot) {
+        let Snapshots { taken, forgotten, .. } = &self.snapshots;
+        let seen: Vec<_> = taken.iter().chain(forgotten).chain([snapshot]).cloned().collect();
+        let state = self.shared.cache.client_state(&self.shared.keys);
+        let mut heads = state.map(|state| state.heads).unwrap_or_default();
+        // Another process of this installation may have committed meanwhile.
+        heads.retain(|head| head.client == snapshot.record.client);
+        let heads = merge_heads(heads, heads_of(&seen));
+        let state = ClientState { client: snapshot.record.client, heads };
         self.shared.cache.keep_client_state(&self.shared.keys, &state);
     }
 }
@@ -313,6 +318,23 @@ impl Repository {
     pub(super) fn delete(&self, name: &str) -> Result<(), RepositoryError> {
         Ok(self.context.runtime.block_on(self.storage.delete(name))?)
     }
+}
+
+/// What a session that has announced itself must know, in the order in which it must ask: condemned lists, index, fences.
+fn look_around(
+    repository: &Repository,
+    problems: &mut Vec<Problem>,
+) -> Result<(Condemned, Arc<Catalogue>, Snapshots), RepositoryError> {
+    let folders = repository.context.runtime.block_on(repository.storage.folders())?;
+    let may_have = |folder: &str| folders.as_ref().is_none_or(|folders| folders.contains(folder));
+    let condemned = match may_have("condemned") {
+        true => condemned(repository, problems)?,
+        false => Condemned::default(),
+    };
+    let found = repository.records(may_have("tombstones"))?;
+    let catalogue = repository.reload_catalogue(&condemned.packs)?;
+    let snapshots = Snapshots::sort(found, catalogue.fenced());
+    Ok((condemned, catalogue, snapshots))
 }
 
 /// Packs in any condemned list.

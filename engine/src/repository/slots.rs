@@ -91,7 +91,7 @@ impl Slots {
         context: &Context,
         description: &Description,
         credentials: &[Credential],
-    ) -> Result<(SlotId, Bundle), RepositoryError> {
+    ) -> Result<(SlotId, Bundle, Bytes), RepositoryError> {
         let mut failure = SlotFailure::default();
         for object in list(storage, context, "keys/")? {
             let Some(id) = slot_of(&object.name) else { continue };
@@ -100,22 +100,35 @@ impl Slots {
                 Err(error) if error.kind == ErrorKind::NotFound => continue,
                 Err(error) => return Err(error.into()),
             };
-            for credential in credentials {
-                let opened = match &context.prompt {
-                    Some(prompt) => open_bundle_with(&bytes, credential, Arc::clone(prompt)),
-                    None => open_bundle(&bytes, credential),
-                };
-                match opened {
-                    Ok(bundle) if bundle.repository == description.repository => {
-                        return Ok((id, bundle));
-                    }
-                    Ok(_) => failure.note(SlotError::WrongKey),
-                    // One damaged or hostile slot must not lock out the holders of the others.
-                    Err(error) => failure.note(error),
-                }
+            match Self::open(context, description, credentials, &bytes) {
+                Ok(bundle) => return Ok((id, bundle, bytes)),
+                // One damaged or hostile slot must not lock out the holders of the others.
+                Err(errors) => errors.into_iter().for_each(|error| failure.note(error)),
             }
         }
         Err(failure.into_error())
+    }
+
+    /// Tries every credential on one slot.
+    pub(super) fn open(
+        context: &Context,
+        description: &Description,
+        credentials: &[Credential],
+        file: &[u8],
+    ) -> Result<Bundle, Vec<SlotError>> {
+        let mut errors = Vec::new();
+        for credential in credentials {
+            let opened = match &context.prompt {
+                Some(prompt) => open_bundle_with(file, credential, Arc::clone(prompt)),
+                None => open_bundle(file, credential),
+            };
+            match opened {
+                Ok(bundle) if bundle.repository == description.repository => return Ok(bundle),
+                Ok(_) => errors.push(SlotError::WrongKey),
+                Err(error) => errors.push(error),
+            }
+        }
+        Err(errors)
     }
 
     pub(super) fn write(
@@ -177,7 +190,8 @@ impl Repository {
         slot: &NewSlot,
     ) -> Result<SlotId, RepositoryError> {
         self.check_writable()?;
-        let (_, bundle) =
+        self.confirm(true)?;
+        let (_, bundle, _) =
             Slots::unlock(&self.storage, &self.context, &self.description, credentials)?;
         Slots::write(&self.storage, &self.context, &self.keys, &bundle, slot)
     }
@@ -185,6 +199,7 @@ impl Repository {
     /// Removes the slot whose name begins with `name`; never the last one.
     pub fn remove_slot(&self, name: &str) -> Result<SlotId, RepositoryError> {
         self.check_writable()?;
+        self.confirm(true)?;
         let slots = self.slots()?;
         let mut fitting = slots.iter().filter(|slot| slot.id.to_string().starts_with(name));
         let (Some(slot), None) = (fitting.next(), fitting.next()) else {
@@ -194,6 +209,8 @@ impl Repository {
             return Err(RepositoryError::LastSlot);
         }
         let object = format!("keys/{}", slot.id);
+        // A removed key shall not open from the cache of the very machine that removed it.
+        self.forget_store();
         self.context.runtime.block_on(self.storage.delete(&object))?;
         self.context.runtime.block_on(self.storage.delete(&format!("{object}.note")))?;
         Ok(slot.id)

@@ -13,18 +13,14 @@ use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::runtime::Handle;
 
-use super::cache::Cache;
 use super::segments::SegmentLog;
 use super::{RepositoryError, Storage};
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::crypto::{Keys, SessionKey};
 use crate::id::BlobPrefix;
 use crate::pack::{BlobKind, Compressor, Frame, FrameBuilder, PackWriter, PlainFrame};
 use crate::progress::{Counter, Progress};
-
-/// Packs of content in memory: one is filled while the other is sealed and written. A third costs 36 MiB and, measured on
-/// a local disk, saves no time.
-const PACK_BUFFERS: usize = 2;
 
 /// Frames of one lane share compressibility, so that content of unlike kinds is never compressed together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +150,9 @@ impl Upload {
         let (compress, compress_jobs) = bounded::<CompressJob>(shared.threads);
         let (ordered, in_order) = bounded(shared.threads + 2);
         let (finish, packs) = bounded::<PackWriter>(0);
-        let finishers = shared.storage.capabilities().parallel.clamp(1, shared.threads.clamp(1, 3));
+        // One pack is filled while the others are sealed and on their way.
+        let on_their_way = shared.storage.capabilities().uploads.max(1);
+        let buffers = on_their_way + 1;
         let mut threads = Vec::new();
         for _ in 0..shared.threads {
             let jobs = compress_jobs.clone();
@@ -164,11 +162,12 @@ impl Upload {
                 Err(error) => failed.fail(RepositoryError::Compressor(error)),
             }));
         }
-        let (empty, empties) = bounded(PACK_BUFFERS);
-        for _ in 0..PACK_BUFFERS {
+        let (empty, empties) = bounded(buffers);
+        for _ in 0..buffers {
             empty.try_send(Vec::new()).expect("the queue has room for all buffers");
         }
-        for _ in 0..finishers {
+        // One more than on their way, so that tree packs and small ones never wait for content.
+        for _ in 0..buffers {
             let worker = Finisher {
                 shared: shared.clone(),
                 outcome: Arc::clone(&outcome),

@@ -69,6 +69,11 @@ pub fn heads_of(snapshots: &[Snapshot]) -> Vec<Head> {
     newest(snapshots.iter().map(Snapshot::head)).into_values().collect()
 }
 
+/// The newest head of each client, of two sets of them.
+pub fn merge_heads(a: Vec<Head>, b: Vec<Head>) -> Vec<Head> {
+    newest(a.into_iter().chain(b)).into_values().collect()
+}
+
 /// Continues a client's chain, whether the store still has its end or only the client remembers it.
 ///
 /// Of more than [`HEADS_MAX`] other clients, those that wrote last are named.

@@ -60,31 +60,38 @@ pub fn tombstone_name(session: SessionId) -> String {
     format!("tombstones/{session}")
 }
 
-/// Signs and seals a snapshot: the bytes of its object. Paths and tags are sorted.
-pub fn seal(
-    record: &Record,
-    (keys, session_key): (&Keys, &SessionKey),
-    session: SessionId,
-    clock: &dyn Clock,
-) -> Vec<u8> {
-    let mut sorted = record.clone();
-    sorted.paths.sort_unstable();
-    sorted.tags.sort_unstable();
-    let envelope = sign(keys, SNAPSHOT_DOMAIN, session, encode(&sorted));
-    let body = padded_map(&envelope, SNAPSHOT_BYTES_MIN);
-    session_key.seal_snapshot(&object_name(session), &random(clock), &body)
-}
-
 /// What stands in the next record of the same client: the hash of [`Snapshot::record_bytes`].
 pub fn record_hash(record_bytes: &[u8]) -> [u8; 32] {
     *blake3::hash(record_bytes).as_bytes()
 }
 
 impl Snapshot {
+    /// A snapshot to be sealed. Paths and tags are sorted.
+    pub fn new(session: SessionId, mut record: Record) -> Self {
+        record.paths.sort_unstable();
+        record.tags.sort_unstable();
+        let record_bytes = encode(&record);
+        Self { session, record, record_bytes }
+    }
+
+    /// Signs and seals it: the bytes of its object.
+    pub fn seal(&self, (keys, session_key): (&Keys, &SessionKey), clock: &dyn Clock) -> Vec<u8> {
+        let envelope = sign(keys, SNAPSHOT_DOMAIN, self.session, self.record_bytes.clone());
+        let body = padded_map(&envelope, SNAPSHOT_BYTES_MIN);
+        session_key.seal_snapshot(&object_name(self.session), &random(clock), &body)
+    }
+
     /// Opens the object of a snapshot and verifies that the owner signed it for this session.
     pub fn open(bytes: &[u8], keys: &Keys, session: SessionId) -> Result<Self, FormatError> {
         let body = keys.open_snapshot(&object_name(session), bytes)?;
-        let record_bytes = verify(keys, SNAPSHOT_DOMAIN, session, &body)?;
+        Self::from_verified(session, verify(keys, SNAPSHOT_DOMAIN, session, &body)?)
+    }
+
+    /// A snapshot from a record whose signature was verified before.
+    pub(crate) fn from_verified(
+        session: SessionId,
+        record_bytes: Vec<u8>,
+    ) -> Result<Self, FormatError> {
         let record: Record = parse(&record_bytes, "snapshot record")?;
         if record.heads.len() > HEADS_MAX {
             return Err(FormatError::OutOfBounds { what: "number of heads" });

@@ -66,7 +66,8 @@ fn tombstone(session: SessionId) -> Tombstone {
 const SESSION: SessionId = SessionId([9; 16]);
 
 fn sealed(keys: &Keys, record: &Record) -> Vec<u8> {
-    seal(record, (keys, &keys.new_session_key(&Frozen)), SESSION, &Frozen)
+    let snapshot = Snapshot::new(SESSION, record.clone());
+    snapshot.seal((keys, &keys.new_session_key(&Frozen)), &Frozen)
 }
 
 #[test]

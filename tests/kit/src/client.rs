@@ -69,7 +69,8 @@ impl Client {
         let time = Arc::new(TestClock::ticking(START_NS, 1_000_000, seed));
         let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&time);
         let runtime = RUNTIME.handle().clone();
-        let context = Context { clock, runtime, cache: None, threads: 2, prompt: None };
+        let context =
+            Context { clock, runtime, cache: None, store: None, threads: 2, prompt: None };
         Self { storage, context, time }
     }
 
@@ -77,6 +78,13 @@ impl Client {
     #[must_use]
     pub fn with_cache(mut self, folder: &Path) -> Self {
         self.context.cache = Some(folder.to_owned());
+        self
+    }
+
+    /// The same one that knows its store by this name, so that its cache remembers the way in.
+    #[must_use]
+    pub fn named(mut self, store: &str) -> Self {
+        self.context.store = Some(store.to_owned());
         self
     }
 

@@ -1,5 +1,6 @@
 //! Counts what an operation asks of a store, so that "one listing per folder" can be a test.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -94,6 +95,17 @@ impl Storage for CountingStorage {
     fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed, StorageError>> {
         self.note("list", prefix, |counts| counts.lists += 1);
         self.inner.list(prefix)
+    }
+
+    fn folders(&self) -> BoxFuture<'_, Result<Option<BTreeSet<String>>, StorageError>> {
+        // A store that cannot tell is not asked.
+        Box::pin(async move {
+            let folders = self.inner.folders().await?;
+            if folders.is_some() {
+                self.note("list", "", |counts| counts.lists += 1);
+            }
+            Ok(folders)
+        })
     }
 
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {

@@ -4,7 +4,7 @@
 //! operation once without faults, reads [`FaultStorage::operations`], and then runs it once per number and fault on a
 //! copy of the store.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -226,6 +226,14 @@ impl Storage for FaultStorage {
             }
         };
         stream::once(begun).flatten().boxed()
+    }
+
+    fn folders(&self) -> BoxFuture<'_, Result<Option<BTreeSet<String>>, StorageError>> {
+        Box::pin(async move {
+            let answer = self.begin_whole(Call { operation: "list", object: "" })?;
+            let folders = self.inner.folders().await?;
+            answer.map(|()| folders)
+        })
     }
 
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {

@@ -1,5 +1,6 @@
 //! A store that calls the test before each call that it passes on.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -52,6 +53,11 @@ impl Storage for HookStorage {
     fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed, StorageError>> {
         (self.hook)("list", prefix);
         self.inner.list(prefix)
+    }
+
+    fn folders(&self) -> BoxFuture<'_, Result<Option<BTreeSet<String>>, StorageError>> {
+        (self.hook)("list", "");
+        self.inner.folders()
     }
 
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {

@@ -1,6 +1,6 @@
 //! A store in memory that a test can look into, copy and damage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -141,11 +141,18 @@ impl Storage for MemoryStorage {
         stream::once(async move { stream::iter(self.list_now(prefix)) }).flatten().boxed()
     }
 
+    fn folders(&self) -> BoxFuture<'_, Result<Option<BTreeSet<String>>, StorageError>> {
+        Box::pin(async move {
+            let folder = |name: &String| name.split_once('/').map(|(folder, _)| folder.to_owned());
+            Ok(Some(self.objects().keys().filter_map(folder).collect()))
+        })
+    }
+
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {
         Box::pin(async move { self.delete_now(name) })
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { parallel: 4, atomic_put: true }
+        Capabilities { parallel: 4, uploads: 1, atomic_put: true }
     }
 }

@@ -2,6 +2,7 @@
 
 mod names;
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::ops::Range;
 
@@ -40,6 +41,13 @@ pub trait Storage: Send + Sync + Debug {
     /// A folder that does not exist is empty. Leftovers of interrupted writes are not listed.
     fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed, StorageError>>;
 
+    /// Which folders have objects, if the store tells all of them with one request; a folder that it leaves out is empty.
+    ///
+    /// As fresh as [`list`](Self::list). `None` where a folder may be there without objects, or the answer costs more.
+    fn folders(&self) -> BoxFuture<'_, Result<Option<BTreeSet<String>>, StorageError>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// Removes an object; a missing one is fine.
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>>;
 
@@ -61,6 +69,8 @@ pub struct Listed {
 pub struct Capabilities {
     /// How many calls are worth having in flight at once.
     pub parallel: usize,
+    /// How many whole packs are worth having on their way at once; each of them is held in memory.
+    pub uploads: usize,
     /// Whether an interrupted `put` can never be seen half done.
     pub atomic_put: bool,
 }

@@ -1,9 +1,11 @@
-//! The local cache: sorted index segments, sealed tree packs, what this installation last saw.
+//! The local cache: sorted index segments, sealed tree packs, snapshot records, what this installation last saw.
 //!
 //! Deleting any of it at any time is harmless. Every file carries an authentication code or is sealed, so a torn or
 //! foreign one is noticed, dropped and made again. Failures to write are ignored: a cache may be missing.
 
 mod map;
+mod records;
+mod store;
 
 use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
@@ -16,7 +18,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use self::map::MappedFile;
-use crate::crypto::Keys;
+pub(crate) use self::records::{Records, Verified};
+pub(crate) use self::store::KnownStore;
+use crate::clock::Clock;
+use crate::crypto::{Keys, ObjectKind};
 use crate::id::{ClientId, PackId, RepositoryId};
 use crate::index::{Segment, SegmentName, SortedSegment};
 use crate::snapshot::RememberedHead;
@@ -25,17 +30,18 @@ const MAC_BYTES: usize = 32;
 const SEGMENTS: &str = "segments";
 const PACKS: &str = "packs";
 const CLIENT: &str = "client";
+const RECORDS: &str = "records";
 
 /// A client state above this size is not believed.
 const CLIENT_BYTES_MAX: u64 = 4 << 20;
 
 /// What this installation remembers about a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ClientState {
+pub(crate) struct ClientState {
     /// Its name in the chains of snapshots.
-    pub(super) client: ClientId,
+    pub(crate) client: ClientId,
     /// The newest snapshots it has seen, one for each client.
-    pub(super) heads: Vec<RememberedHead>,
+    pub(crate) heads: Vec<RememberedHead>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,14 +65,14 @@ impl ClientState {
 
 /// The cache of one repository, or none.
 #[derive(Debug)]
-pub(super) struct Cache {
+pub(crate) struct Cache {
     folder: Option<PathBuf>,
     serial: AtomicU32,
 }
 
 impl Cache {
     /// Opens, or creates, the cache of a repository below `root`; without a root, or if that fails, nothing is kept.
-    pub(super) fn open(root: Option<&Path>, repository: RepositoryId) -> Self {
+    pub(crate) fn open(root: Option<&Path>, repository: RepositoryId) -> Self {
         let folder = root.map(|root| root.join(repository.to_string())).filter(|folder| {
             let mut builder = fs::DirBuilder::new();
             builder.recursive(true).mode(0o700);
@@ -77,7 +83,7 @@ impl Cache {
     }
 
     /// Whether anything is kept at all.
-    pub(super) fn is_kept(&self) -> bool {
+    pub(crate) fn is_kept(&self) -> bool {
         self.folder.is_some()
     }
 
@@ -105,14 +111,14 @@ impl Cache {
     }
 
     /// Sorts a segment for lookups and keeps it.
-    pub(super) fn keep_segment(&self, keys: &Keys, name: SegmentName, segment: &Segment) {
+    pub(crate) fn keep_segment(&self, keys: &Keys, name: SegmentName, segment: &Segment) {
         if let Some(path) = self.path(SEGMENTS, &file_name(name)) {
             self.write_authenticated(keys, &path, SortedSegment::build(segment).as_bytes());
         }
     }
 
     /// A kept segment, if there is one and it is intact.
-    pub(super) fn segment(&self, keys: &Keys, name: SegmentName) -> Option<SortedSegment<Bytes>> {
+    pub(crate) fn segment(&self, keys: &Keys, name: SegmentName) -> Option<SortedSegment<Bytes>> {
         let path = self.path(SEGMENTS, &file_name(name))?;
         let file = File::open(&path).ok()?;
         let mut mac = [0; MAC_BYTES];
@@ -129,13 +135,13 @@ impl Cache {
     }
 
     /// Drops kept segments that the repository does not have any more.
-    pub(super) fn retain_segments(&self, present: &HashSet<SegmentName>) {
+    pub(crate) fn retain_segments(&self, present: &HashSet<SegmentName>) {
         let names: HashSet<String> = present.iter().copied().map(file_name).collect();
         self.retain(SEGMENTS, |name| names.contains(name));
     }
 
     /// Drops kept packs that the index does not know.
-    pub(super) fn retain_packs(&self, known: impl Fn(&PackId) -> bool) {
+    pub(crate) fn retain_packs(&self, known: impl Fn(&PackId) -> bool) {
         self.retain(PACKS, |name| PackId::from_hex(name).is_some_and(|id| known(&id)));
     }
 
@@ -152,14 +158,14 @@ impl Cache {
     }
 
     /// Keeps a sealed tree pack.
-    pub(super) fn keep_tree_pack(&self, id: &PackId, bytes: &[u8]) {
+    pub(crate) fn keep_tree_pack(&self, id: &PackId, bytes: &[u8]) {
         if let Some(path) = self.path(PACKS, &id.to_string()) {
             drop(self.write(&path, &[bytes]));
         }
     }
 
     /// Part of a kept tree pack. Sealed, so the reader of it notices damage, and then calls [`Cache::drop_pack`].
-    pub(super) fn pack_range(&self, id: &PackId, offset: u64, bytes: usize) -> Option<Vec<u8>> {
+    pub(crate) fn pack_range(&self, id: &PackId, offset: u64, bytes: usize) -> Option<Vec<u8>> {
         let file = File::open(self.path(PACKS, &id.to_string())?).ok()?;
         let mut buffer = vec![0; bytes];
         file.read_exact_at(&mut buffer, offset).ok()?;
@@ -167,14 +173,35 @@ impl Cache {
     }
 
     /// Forgets a kept tree pack that turned out to be damaged.
-    pub(super) fn drop_pack(&self, id: &PackId) {
+    pub(crate) fn drop_pack(&self, id: &PackId) {
         if let Some(path) = self.path(PACKS, &id.to_string()) {
             drop(fs::remove_file(path));
         }
     }
 
+    /// The records that were kept; none if they are not intact.
+    pub(crate) fn records(&self, keys: &Keys) -> Records {
+        let read = |folder: &PathBuf| {
+            let bytes = fs::read(folder.join(RECORDS)).ok()?;
+            let body = keys.open_object(ObjectKind::CachedRecords, RECORDS, &bytes).ok()?;
+            Records::parse(&body)
+        };
+        let kept = self.folder.as_ref().and_then(read).unwrap_or_default();
+        Records { loaded: true, ..kept }
+    }
+
+    /// Keeps all records, sealed: they name hosts and paths.
+    pub(crate) fn keep_records(&self, keys: &Keys, records: &Records, clock: &dyn Clock) {
+        let Some(path) = self.folder.as_ref().map(|folder| folder.join(RECORDS)) else { return };
+        let kind = ObjectKind::CachedRecords;
+        let sealed = keys.seal_object(kind, RECORDS, &records.encode(), clock);
+        if let Err(error) = self.write(&path, &[&sealed]) {
+            tracing::debug!(path = %path.display(), %error, "cache not written");
+        }
+    }
+
     /// What this installation remembers, if it does.
-    pub(super) fn client_state(&self, keys: &Keys) -> Option<ClientState> {
+    pub(crate) fn client_state(&self, keys: &Keys) -> Option<ClientState> {
         let path = self.folder.as_ref()?.join(CLIENT);
         let mut bytes = Vec::new();
         File::open(&path).ok()?.take(CLIENT_BYTES_MAX).read_to_end(&mut bytes).ok()?;
@@ -184,7 +211,7 @@ impl Cache {
     }
 
     /// Remembers.
-    pub(super) fn keep_client_state(&self, keys: &Keys, state: &ClientState) {
+    pub(crate) fn keep_client_state(&self, keys: &Keys, state: &ClientState) {
         let Some(path) = self.folder.as_ref().map(|folder| folder.join(CLIENT)) else { return };
         self.write_authenticated(keys, &path, &state.encode());
     }
