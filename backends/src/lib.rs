@@ -15,6 +15,7 @@
 
 mod adapter;
 mod address;
+pub mod doctor;
 mod failure;
 mod http;
 mod local;
@@ -40,6 +41,13 @@ pub struct Opened {
     pub storage: Arc<dyn Storage>,
     /// Requests and bytes.
     pub traffic: Arc<Traffic>,
+}
+
+impl Opened {
+    /// By how many seconds the store's clock is ahead of this machine's, as far as the last answer told.
+    pub fn clock_skew_seconds(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// The store at an address. Nothing is created or contacted yet.

@@ -1,6 +1,7 @@
 //! The command line as types; one file per verb. Nothing here reads a file or the environment.
 
 pub(crate) mod cat;
+pub(crate) mod doctor;
 pub(crate) mod filters;
 pub(crate) mod global;
 pub(crate) mod init;
@@ -14,6 +15,7 @@ pub(crate) mod values;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use self::cat::CatArgs;
+use self::doctor::DoctorArgs;
 use self::global::GlobalArgs;
 use self::init::InitArgs;
 use self::key::KeyArgs;
@@ -30,6 +32,8 @@ Environment:
   HEIRLOOM_PASSWORD_COMMAND  as --password-command
   HEIRLOOM_IDENTITY_FILE     as --identity-file
   HEIRLOOM_CACHE_DIR         as --cache-dir
+  HEIRLOOM_PROFILE           as --profile
+  HEIRLOOM_STORE_KEY         the option KEY of the store; the place for its secrets
   NO_COLOR                   no colours
 
 A flag beats the environment. Exit codes: heirloom manual exit-codes";
@@ -67,6 +71,8 @@ pub(crate) enum Command {
     Ls(LsArgs),
     /// Print the repository's own objects, for experts
     Cat(CatArgs),
+    /// Measure what a store really does
+    Doctor(DoctorArgs),
     /// Manage the passphrases and keys that open the repository
     Key(KeyArgs),
     /// Print a page of the manual

@@ -3,6 +3,7 @@
 mod cat;
 mod choose;
 mod completions;
+mod doctor;
 mod init;
 mod key;
 mod ls;
@@ -27,21 +28,25 @@ use crate::render;
 use crate::settings::{self, Environment, Settings};
 
 /// The whole program.
-pub(crate) fn run() -> ExitCode {
+pub(crate) fn run(environment: Result<Environment, Failure>) -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return explain_usage(&error),
     };
     let output = settings::output(&cli.global);
-    match dispatch(cli.command, &cli.global) {
+    match dispatch(cli.command, &cli.global, environment) {
         Ok(exit) => exit.into(),
         Err(failure) => report(output, &failure).into(),
     }
 }
 
-fn dispatch(command: Command, global: &GlobalArgs) -> Result<Exit, Failure> {
+fn dispatch(
+    command: Command,
+    global: &GlobalArgs,
+    environment: Result<Environment, Failure>,
+) -> Result<Exit, Failure> {
     // Only where needed: `version` and `manual` must work whatever the environment says.
-    let settings = || Settings::resolve(global, &Environment::read()?);
+    let settings = || Settings::resolve(global, &environment?);
     let output = settings::output(global);
     match command {
         Command::Version => version::run(output),
@@ -53,6 +58,7 @@ fn dispatch(command: Command, global: &GlobalArgs) -> Result<Exit, Failure> {
         Command::Snapshots(arguments) => snapshots::run(&settings()?, &arguments),
         Command::Ls(arguments) => ls::run(&settings()?, &arguments),
         Command::Cat(arguments) => cat::run(&settings()?, &arguments),
+        Command::Doctor(arguments) => doctor::run(settings()?, &arguments),
         Command::Key(arguments) => key::run(&settings()?, &arguments),
     }
 }

@@ -74,6 +74,27 @@ pub(crate) enum SettingFailure {
         /// The variable.
         name: &'static str,
     },
+    /// The name of a profile that is no name of a file.
+    ProfileName,
+    /// There is no such profile.
+    NoProfile {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A profile cannot be understood.
+    Profile {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: Option<usize>,
+        /// What the parser says.
+        what: String,
+    },
+    /// A value of a profile makes no sense.
+    ProfileValue {
+        /// Its key.
+        key: &'static str,
+    },
     /// Nobody knows where this user's files are.
     NoHomeFolder,
     /// A passphrase is needed, and there is nobody to ask.

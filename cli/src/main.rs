@@ -18,5 +18,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     system::forbid_core_files();
-    commands::run()
+    commands::run(settings::Environment::take())
 }

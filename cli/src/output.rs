@@ -21,6 +21,7 @@ pub(crate) enum Event {
     Summary,
     Snapshot,
     Key,
+    Finding,
 }
 
 impl Event {
@@ -33,6 +34,7 @@ impl Event {
             Self::Summary => "summary",
             Self::Snapshot => "snapshot",
             Self::Key => "key",
+            Self::Finding => "finding",
         }
     }
 }
@@ -160,6 +162,7 @@ mod tests {
             Event::Summary,
             Event::Snapshot,
             Event::Key,
+            Event::Finding,
         ] {
             assert!(page.contains(&format!("| `{}` |", event.name())), "{event:?}");
         }

@@ -1,5 +1,6 @@
 //! Words for people. Everything that the program says about an error or a result is written here and nowhere else.
 
+pub(crate) mod doctor;
 pub(crate) mod entry;
 pub(crate) mod failure;
 pub(crate) mod key;
@@ -12,3 +13,4 @@ pub(crate) mod restore;
 pub(crate) mod snapshot;
 pub(crate) mod table;
 pub(crate) mod time;
+pub(crate) mod traffic;

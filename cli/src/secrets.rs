@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, SettingFailure};
-use crate::settings::{PassphraseSource, SECRET_VARIABLES};
+use crate::settings::PassphraseSource;
 
 /// Longer files are no passphrases and no identities.
 const SECRET_BYTES_MAX: u64 = 1 << 20;
@@ -174,9 +174,6 @@ fn from_command(line: &str) -> Result<SecretString, Failure> {
     };
     let mut command = Command::new(program);
     command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::inherit());
-    for name in SECRET_VARIABLES {
-        command.env_remove(name);
-    }
     let mut child = command.spawn().map_err(|source| failure(CommandFailure::Start(source)))?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
     if let Some(stdout) = child.stdout.take() {

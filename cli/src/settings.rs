@@ -1,22 +1,33 @@
-//! Every setting in one place: flag before environment before default. The only reader of the environment.
+//! Every setting in one place: flag before environment before profile before default. The only reader of the environment.
 
+mod profile;
+
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use etcetera::BaseStrategy as _;
-use secrecy::SecretString;
+use heirloom_backends::{Lookup, StoreSettings};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use self::profile::Profile;
 
 use crate::args::global::GlobalArgs;
 use crate::failure::{Failure, SettingFailure};
 use crate::output::{Output, stderr_is_terminal};
 
-/// Variables with secrets, which programs that we start must not see.
-pub(crate) const SECRET_VARIABLES: [&str; 2] = ["HEIRLOOM_PASSWORD", "HEIRLOOM_NEW_PASSWORD"];
+/// Variables that hold a passphrase.
+const PASSWORDS: [&str; 2] = ["HEIRLOOM_PASSWORD", "HEIRLOOM_NEW_PASSWORD"];
+
+/// What the variables of options of a store begin with.
+const STORE_PREFIX: &str = "HEIRLOOM_STORE_";
 
 /// What the environment says. An empty variable counts as absent, an empty password as a mistake.
 #[derive(Debug, Default)]
 pub(crate) struct Environment {
     pub(crate) repository: Option<OsString>,
+    pub(crate) profile: Option<OsString>,
     pub(crate) password: Option<SecretString>,
     pub(crate) password_file: Option<PathBuf>,
     pub(crate) password_command: Option<String>,
@@ -24,13 +35,32 @@ pub(crate) struct Environment {
     pub(crate) new_password_file: Option<PathBuf>,
     pub(crate) identity_file: Option<PathBuf>,
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Options of the store under the names of their variables; some are secrets.
+    store: BTreeMap<String, SecretString>,
 }
 
 impl Environment {
-    /// What the environment says.
-    pub(crate) fn read() -> Result<Self, Failure> {
+    /// Reads the variables and removes those with secrets, so that no program that is started from here, now or by a
+    /// library, finds them in its environment. To be called before there is a second thread.
+    pub(crate) fn take() -> Result<Self, Failure> {
+        let read = Self::read();
+        let ours = |name: &str| PASSWORDS.contains(&name) || name.starts_with(STORE_PREFIX);
+        #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        for name in names.filter(|name| ours(name)) {
+            #[expect(unsafe_code, reason = "what else keeps secrets from the programs we start")]
+            // SAFETY: called by `main` while the program has one thread.
+            unsafe {
+                std::env::remove_var(name);
+            }
+        }
+        read
+    }
+
+    fn read() -> Result<Self, Failure> {
         Ok(Self {
             repository: present("HEIRLOOM_REPOSITORY"),
+            profile: present("HEIRLOOM_PROFILE"),
             password: secret("HEIRLOOM_PASSWORD")?,
             password_file: present("HEIRLOOM_PASSWORD_FILE").map(PathBuf::from),
             password_command: text("HEIRLOOM_PASSWORD_COMMAND")?,
@@ -38,16 +68,37 @@ impl Environment {
             new_password_file: present("HEIRLOOM_NEW_PASSWORD_FILE").map(PathBuf::from),
             identity_file: present("HEIRLOOM_IDENTITY_FILE").map(PathBuf::from),
             cache_dir: present("HEIRLOOM_CACHE_DIR").map(PathBuf::from),
+            store: store_variables(),
+        })
+    }
+
+    /// What the backends may ask for: options of the store, and the variables of other programs.
+    fn lookup(&self) -> Lookup {
+        let store = self.store.clone();
+        Arc::new(move |name| match store.get(name) {
+            Some(value) => Some(value.expose_secret().to_owned()),
+            None if name.starts_with("HEIRLOOM_") => None,
+            None => variable(name)?.into_string().ok(),
         })
     }
 }
 
-fn variable(name: &'static str) -> Option<OsString> {
+fn store_variables() -> BTreeMap<String, SecretString> {
+    #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
+    let variables = std::env::vars_os();
+    variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, value)| name.starts_with(STORE_PREFIX) && !value.is_empty())
+        .map(|(name, value)| (name, SecretString::from(value)))
+        .collect()
+}
+
+fn variable(name: &str) -> Option<OsString> {
     #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
     std::env::var_os(name)
 }
 
-fn present(name: &'static str) -> Option<OsString> {
+fn present(name: &str) -> Option<OsString> {
     variable(name).filter(|value| !value.is_empty())
 }
 
@@ -137,8 +188,9 @@ pub(crate) struct CredentialSources {
 }
 
 impl CredentialSources {
-    /// Flags replace the environment as a whole: who names an identity file does not mean the password of the shell.
-    fn resolve(arguments: &GlobalArgs, environment: &Environment) -> Self {
+    /// Flags replace the environment as a whole, and that the profile: who names an identity file does not mean the
+    /// password of the shell.
+    fn resolve(arguments: &GlobalArgs, environment: &Environment, profile: &Profile) -> Self {
         let flags = Self {
             identities: arguments.identity_file.clone(),
             passphrase: file_or_command(
@@ -146,11 +198,8 @@ impl CredentialSources {
                 arguments.password_command.as_deref(),
             ),
         };
-        if !flags.identities.is_empty() || flags.passphrase.is_some() {
-            return flags;
-        }
         let value = environment.password.clone();
-        Self {
+        let variables = Self {
             identities: environment.identity_file.clone().into_iter().collect(),
             passphrase: value
                 .map(|secret| PassphraseSource::Value { secret, name: "HEIRLOOM_PASSWORD" })
@@ -160,7 +209,20 @@ impl CredentialSources {
                         environment.password_command.as_deref(),
                     )
                 }),
-        }
+        };
+        let repository = &profile.repository;
+        let file = Self {
+            identities: repository.identity_file.clone().into_iter().collect(),
+            passphrase: file_or_command(
+                repository.password_file.as_deref(),
+                repository.password_command.as_deref(),
+            ),
+        };
+        [flags, variables, file].into_iter().find(Self::offers_something).unwrap_or_default()
+    }
+
+    fn offers_something(&self) -> bool {
+        !self.identities.is_empty() || self.passphrase.is_some()
     }
 }
 
@@ -179,6 +241,8 @@ pub(crate) struct Settings {
     /// Folder of the cache; `None` for no cache.
     pub(crate) cache: Option<PathBuf>,
     pub(crate) threads: Option<usize>,
+    /// Options and limits of the store.
+    pub(crate) store: StoreSettings,
     pub(crate) output: Output,
 }
 
@@ -191,19 +255,33 @@ impl Settings {
         let folders = etcetera::base_strategy::choose_base_strategy()
             .or(Err(Failure::Setting(SettingFailure::NoHomeFolder)))?;
         let data = folders.data_dir().join("heirloom");
+        let config = folders.config_dir().join("heirloom");
+        let profile = Profile::load(&config, arguments.profile.as_deref(), environment)?;
+        let repository = &profile.repository;
         let cache = (!arguments.no_cache).then(|| {
             arguments
                 .cache_dir
                 .clone()
                 .or_else(|| environment.cache_dir.clone())
+                .or_else(|| repository.cache_dir.clone())
                 .unwrap_or_else(|| folders.cache_dir().join("heirloom"))
         });
+        let mut options = repository.options.clone();
+        options.extend(arguments.options.iter().cloned());
+        let store = StoreSettings {
+            options,
+            environment: environment.lookup(),
+            upload_limit: arguments.limit_upload.or(repository.limit_upload()?),
+            download_limit: arguments.limit_download.or(repository.limit_download()?),
+            tokens: config.join("tokens"),
+        };
         Ok(Self {
-            place: place(arguments, environment, &data),
-            credentials: CredentialSources::resolve(arguments, environment),
+            place: place(arguments, environment, &profile, &data),
+            credentials: CredentialSources::resolve(arguments, environment, &profile),
             new_passphrase: new_passphrase(environment),
             cache,
             threads: arguments.threads.map(std::num::NonZero::get),
+            store,
             output: output(arguments),
         })
     }
@@ -219,11 +297,17 @@ pub(crate) fn output(arguments: &GlobalArgs) -> Output {
     }
 }
 
-fn place(arguments: &GlobalArgs, environment: &Environment, data: &Path) -> Place {
+fn place(
+    arguments: &GlobalArgs,
+    environment: &Environment,
+    profile: &Profile,
+    data: &Path,
+) -> Place {
     arguments
         .repository
         .clone()
         .or_else(|| environment.repository.clone())
+        .or_else(|| profile.repository.address.clone().map(OsString::from))
         .map_or_else(|| Place::Default(data.join("repository")), Place::Chosen)
 }
 

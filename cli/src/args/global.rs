@@ -5,10 +5,12 @@
 )]
 
 use std::ffi::OsString;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
+
+use super::values;
 
 /// Flags that every command understands.
 #[derive(Debug, Args)]
@@ -17,6 +19,22 @@ pub(crate) struct GlobalArgs {
     /// Where the snapshots are kept: a folder or a URL [env: HEIRLOOM_REPOSITORY]
     #[arg(short, long, visible_alias = "repo", global = true, value_name = "REPO")]
     pub(crate) repository: Option<OsString>,
+
+    /// Take settings from the file NAME.toml in the folder for profiles [env: HEIRLOOM_PROFILE]
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// An option of the store, such as endpoint=https://...; may be repeated. No secrets: see docs/stores.md
+    #[arg(short = 'o', long = "option", global = true, value_name = "KEY=VALUE", value_parser = values::option)]
+    pub(crate) options: Vec<(String, String)>,
+
+    /// Send at most so many bytes a second to the store, as 500K or 2M
+    #[arg(long, global = true, value_name = "SIZE", value_parser = values::rate)]
+    pub(crate) limit_upload: Option<NonZeroU64>,
+
+    /// Receive at most so many bytes a second from the store
+    #[arg(long, global = true, value_name = "SIZE", value_parser = values::rate)]
+    pub(crate) limit_download: Option<NonZeroU64>,
 
     /// File that holds the passphrase [env: HEIRLOOM_PASSWORD_FILE]
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "password_command")]

@@ -1,5 +1,7 @@
 //! Values that people write on the command line: sizes, times, durations.
 
+use std::num::NonZeroU64;
+
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use heirloom_engine::snapshot::Selector;
 use jiff::civil::DateTime;
@@ -15,6 +17,8 @@ pub(crate) fn selector() -> impl TypedValueParser<Value = Selector> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ValueError {
     Size,
+    Rate,
+    Option,
     Time,
     TimeOrDuration,
 }
@@ -23,6 +27,8 @@ impl std::fmt::Display for ValueError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Size => "expected a size such as 500, 10K, 4M or 1.5G (powers of 1024)",
+            Self::Rate => "expected bytes a second such as 500K or 2M, above 0",
+            Self::Option => "expected KEY=VALUE",
             Self::Time => {
                 "expected a time such as 2026-11-01, \"2026-11-01 18:30\" or 2026-11-01T18:30:00Z"
             }
@@ -51,6 +57,19 @@ pub(crate) fn size(text: &str) -> Result<u64, ValueError> {
         return whole.checked_mul(factor).ok_or(ValueError::Size);
     }
     fraction(number, factor).ok_or(ValueError::Size)
+}
+
+/// Bytes a second.
+pub(crate) fn rate(text: &str) -> Result<NonZeroU64, ValueError> {
+    size(text).ok().and_then(NonZeroU64::new).ok_or(ValueError::Rate)
+}
+
+/// An option of a store.
+pub(crate) fn option(text: &str) -> Result<(String, String), ValueError> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(ValueError::Option),
+    }
 }
 
 /// `1.5` times the factor, in integers, so that no bits are lost.
@@ -133,6 +152,17 @@ mod tests {
         for text in ["", "K", "-1", "1.2.3M", "1.", "10X", "99999999999T", "1.0000000001"] {
             assert_eq!(size(text), Err(ValueError::Size), "{text}");
         }
+    }
+
+    #[test]
+    fn options_have_a_key_and_rates_are_above_zero() {
+        assert_eq!(option("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert_eq!(option("a="), Ok(("a".to_owned(), String::new())));
+        for text in ["", "a", "=b"] {
+            assert_eq!(option(text), Err(ValueError::Option), "{text}");
+        }
+        assert_eq!(rate("1K").map(NonZeroU64::get), Ok(1024));
+        assert_eq!(rate("0"), Err(ValueError::Rate));
     }
 
     #[test]

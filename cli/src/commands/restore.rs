@@ -28,7 +28,7 @@ pub(crate) fn run(settings: &Settings, arguments: &RestoreArgs) -> Result<Exit, 
     let (snapshots, exit) = choose::all(&repository, settings.output)?;
     let snapshot = choose::one(&snapshots.taken, &arguments.snapshot)?;
     let options = options(snapshot, &repository, arguments, patterns);
-    let end = bring_back(settings, &repository, snapshot, &options)?;
+    let end = bring_back(settings, &store, &repository, snapshot, &options)?;
     Ok(choose::worse(exit, end))
 }
 
@@ -80,6 +80,7 @@ fn path_of(bytes: &[u8]) -> PathBuf {
 
 fn bring_back(
     settings: &Settings,
+    store: &Store,
     repository: &Repository,
     snapshot: &Snapshot,
     options: &RestoreOptions,
@@ -99,7 +100,8 @@ fn bring_back(
         taken,
     };
     output.done(&summary.text())?;
-    output.event(Event::Summary, summary.id(), summary.fields())?;
+    store.tell_traffic(output)?;
+    output.event(Event::Summary, summary.id(), store.with_traffic(summary.fields()))?;
     // The content came from elsewhere, but its owner should know that something is wrong with the index.
     let index = choose::report(&repository.index_problems(), output);
     Ok(choose::worse(index, meter.exit()))

@@ -31,7 +31,7 @@ pub(crate) fn run(settings: &Settings, arguments: &SnapshotArgs) -> Result<Exit,
     let (source, paths) = source(&store, settings, arguments)?;
     let repository = open(&store, settings)?;
     let options = options(&repository, settings, arguments, paths)?;
-    take(settings, &repository, source, &options)
+    take(settings, &store, &repository, source, &options)
 }
 
 /// What is to be backed up, and how the record names it.
@@ -125,6 +125,7 @@ fn parent(repository: &Repository, settings: &Settings, how: &HowArgs) -> Result
 
 fn take(
     settings: &Settings,
+    store: &Store,
     repository: &Repository,
     mut source: Box<dyn Source>,
     options: &BackupOptions,
@@ -141,7 +142,8 @@ fn take(
     let summary =
         words::Summary { report: &report, dry_run: options.commit == Commit::DryRun, taken };
     output.done(&summary.text())?;
-    output.event(Event::Summary, summary.id(), summary.fields())?;
+    store.tell_traffic(output)?;
+    output.event(Event::Summary, summary.id(), store.with_traffic(summary.fields()))?;
     let exit = if unchanged { Exit::NothingToDo } else { Exit::Success };
     Ok(choose::worse(exit, meter.exit()))
 }

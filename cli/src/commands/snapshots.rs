@@ -4,6 +4,8 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use heirloom_engine::snapshot::{Filter, Snapshot};
 
+use serde_json::json;
+
 use super::choose;
 use super::store::Store;
 use crate::args::snapshots::SnapshotsArgs;
@@ -17,7 +19,10 @@ pub(crate) fn run(settings: &Settings, arguments: &SnapshotsArgs) -> Result<Exit
     let store = Store::locate(settings)?;
     let repository = store.open(settings)?;
     let (snapshots, exit) = choose::all(&repository, settings.output)?;
-    choose::mention(&repository.foreign_objects()?, settings.output);
+    // Nine listings, which cost time and money where the store is far away.
+    if store.address.local_path().is_some() {
+        choose::mention(&repository.foreign_objects()?, settings.output);
+    }
     let filter = filter(arguments)?;
     let mut shown: Vec<&Snapshot> = if arguments.snapshots.is_empty() {
         snapshots.taken.iter().collect()
@@ -27,9 +32,13 @@ pub(crate) fn run(settings: &Settings, arguments: &SnapshotsArgs) -> Result<Exit
     };
     shown.retain(|snapshot| filter.accepts(snapshot));
     settings.output.text(&words::table(&shown))?;
+    let count = shown.len();
     for snapshot in shown {
         settings.output.event(Event::Snapshot, "snapshot.found", words::fields(snapshot))?;
     }
+    store.tell_traffic(settings.output)?;
+    let fields = json!({ "snapshots": count });
+    settings.output.event(Event::Summary, "snapshots.listed", store.with_traffic(fields))?;
     Ok(exit)
 }
 

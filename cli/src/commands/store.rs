@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::thread;
 
-use heirloom_backends::{Address, StoreSettings};
+use heirloom_backends::{Address, Opened};
 use heirloom_engine::crypto::Credential;
 use heirloom_engine::repository::{Context, Repository, RepositoryError, Storage};
 use secrecy::SecretString;
-use tokio::runtime::{Builder, Runtime};
+use serde_json::Value;
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::failure::Failure;
+use crate::output::Output;
+use crate::render::traffic;
 use crate::secrets::{self, Asker};
 use crate::settings::{CredentialSources, Settings};
 use crate::system::SystemClock;
@@ -25,7 +28,7 @@ const RUNTIME_THREADS: usize = 2;
 pub(crate) struct Store {
     pub(crate) address: Address,
     default: bool,
-    storage: Arc<dyn Storage>,
+    opened: Opened,
     context: Context,
     runtime: Option<Runtime>,
 }
@@ -34,7 +37,7 @@ impl Store {
     /// Touches nothing yet.
     pub(crate) fn locate(settings: &Settings) -> Result<Self, Failure> {
         let address = Address::parse(settings.place.address())?;
-        let storage = heirloom_backends::open(&address, &StoreSettings::default())?.storage;
+        let opened = heirloom_backends::open(&address, &settings.store)?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .thread_name("store")
@@ -45,16 +48,36 @@ impl Store {
             clock: Arc::new(SystemClock),
             runtime: runtime.handle().clone(),
             cache: settings.cache.clone(),
-            store: None,
+            store: store_name(&address, settings),
             threads: settings.threads.unwrap_or_else(processors),
             prompt: Some(Arc::new(Asker)),
         };
         let default = settings.place.is_default();
-        Ok(Self { address, default, storage, context, runtime: Some(runtime) })
+        Ok(Self { address, default, opened, context, runtime: Some(runtime) })
     }
 
     pub(crate) fn storage(&self) -> Arc<dyn Storage> {
-        Arc::clone(&self.storage)
+        Arc::clone(&self.opened.storage)
+    }
+
+    /// What the store was asked for so far, for people who want to know more.
+    pub(crate) fn tell_traffic(&self, output: Output) -> Result<(), Failure> {
+        if output.verbose == 0 { Ok(()) } else { output.text(&traffic::text(&self.opened.traffic)) }
+    }
+
+    /// The fields of a summary, and what the store was asked for so far.
+    pub(crate) fn with_traffic(&self, fields: Value) -> Value {
+        traffic::with_store(fields, &self.opened.traffic)
+    }
+
+    /// What drives the calls of the store.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.context.runtime
+    }
+
+    /// By how many seconds the store's clock is ahead of this machine's, if it tells the time.
+    pub(crate) fn clock_skew_seconds(&self) -> Option<i64> {
+        self.opened.clock_skew_seconds()
     }
 
     pub(crate) fn context(&self) -> Context {
@@ -145,6 +168,18 @@ impl Drop for Store {
             runtime.shutdown_background();
         }
     }
+}
+
+/// Under what the cache remembers the way into a repository far away. Asking a local disk costs nothing.
+fn store_name(address: &Address, settings: &Settings) -> Option<String> {
+    if address.local_path().is_some() {
+        return None;
+    }
+    let mut name = settings.place.address().to_string_lossy().into_owned();
+    for (key, value) in &settings.store.options {
+        name.push_str(&format!("\n{key}={value}"));
+    }
+    Some(name)
 }
 
 fn identities(sources: &CredentialSources) -> Result<Vec<Credential>, Failure> {

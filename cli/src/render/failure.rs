@@ -90,11 +90,15 @@ fn address_message(error: &AddressError) -> Message {
         AddressError::NotAvailable { .. } => {
             "use a folder, or a build of heirloom that knows this kind of store"
         }
-        AddressError::FileUrl | AddressError::NotText | AddressError::ZeroByte | _ => {
+        AddressError::FileUrl | AddressError::NotText | AddressError::ZeroByte => {
             "write a folder (/srv/backup) or a URL (file:///srv/backup)"
         }
+        AddressError::SecretOption { .. } | AddressError::SecretFile { .. } => {
+            "keep secrets in a file that only you can read"
+        }
+        _ => "see docs/stores.md for how each kind of store is addressed",
     };
-    Message::new(Exit::Configuration, format!("the address leads nowhere: {error}"), hint)
+    Message::new(Exit::Configuration, format!("the store cannot be used: {error}"), hint)
 }
 
 fn no_repository(address: &str, default: bool) -> Message {

@@ -10,7 +10,6 @@ use heirloom_engine::backup::stdin::{StreamMetadata, StreamSource};
 use heirloom_engine::clock::Clock as _;
 
 use crate::failure::{Failure, InputFailure, Usage};
-use crate::settings::SECRET_VARIABLES;
 use crate::system::SystemClock;
 
 /// The source, and the absolute path of its file.
@@ -50,9 +49,6 @@ impl CommandOutput {
         let program = PathBuf::from(program);
         let mut command = Command::new(&program);
         command.args(arguments).stdin(Stdio::inherit()).stdout(Stdio::piped());
-        for name in SECRET_VARIABLES {
-            command.env_remove(name);
-        }
         let failure =
             |source| Failure::Input(InputFailure::Command { program: program.clone(), source });
         let mut child = command.spawn().map_err(failure)?;

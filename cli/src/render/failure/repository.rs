@@ -21,6 +21,11 @@ pub(super) fn message(error: &RepositoryError) -> Message {
         RepositoryError::Exists => {
             Message::new(Exit::Failed, "there is a repository here already", "use it as it is")
         }
+        RepositoryError::Replaced => Message::new(
+            Exit::Failed,
+            "another repository is at this address than last time",
+            "check the address; if it is the right one, run the command again",
+        ),
         RepositoryError::WrongKey => Message::new(
             Exit::WrongKey,
             "wrong passphrase or key",

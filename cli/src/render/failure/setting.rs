@@ -13,6 +13,25 @@ const SOURCES: &str = "set HEIRLOOM_PASSWORD_FILE, HEIRLOOM_PASSWORD_COMMAND or 
 pub(super) fn message(failure: &SettingFailure) -> Message {
     let (what, hint) = match failure {
         SettingFailure::NotText { name } => (format!("{name} is not valid UTF-8"), "set it anew"),
+        SettingFailure::ProfileName => (
+            "the name of a profile is the name of its file, without .toml and without a folder"
+                .into(),
+            "name one with -p or HEIRLOOM_PROFILE",
+        ),
+        SettingFailure::NoProfile { path } => (
+            format!("there is no profile {}", names::path(path)),
+            "write one, or check the name after -p or in HEIRLOOM_PROFILE",
+        ),
+        SettingFailure::Profile { path, line, what } => {
+            let line = line.map_or_else(String::new, |line| format!(" line {line}"));
+            (
+                format!("{}{line}: {}", names::path(path), what.trim()),
+                "see docs/stores.md for what a profile may say",
+            )
+        }
+        SettingFailure::ProfileValue { key } => {
+            (format!("{key} in the profile is no rate"), "write bytes a second such as \"500K\"")
+        }
         SettingFailure::NoHomeFolder => ("this user has no home folder".to_owned(), "set HOME"),
         SettingFailure::NoCredential => {
             ("a passphrase is needed, and there is no terminal to ask for it".to_owned(), SOURCES)
