@@ -95,6 +95,12 @@ pub enum Problem {
         /// Why.
         source: io::Error,
     },
+    /// A file whose content a cloud service removed from this machine; only its placeholder is in the snapshot.
+    #[error("{path} is not on this machine")]
+    NotOnThisMachine {
+        /// The file that the placeholder stands for.
+        path: PathBuf,
+    },
     /// Some attribute of an entry could not be read; the entry is in the snapshot without it.
     #[error("cannot read {attribute} of {path}")]
     AttributeUnreadable {

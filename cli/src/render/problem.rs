@@ -51,6 +51,13 @@ pub(crate) fn describe(problem: &Problem) -> Description {
             let text = format!("left out {}: {}", shown(path), failure::io(source));
             ("source.unreadable", Weight::Missing, path, text)
         }
+        Problem::NotOnThisMachine { path } => {
+            let text = format!(
+                "left out {}: only iCloud has it; download it, and take the snapshot again",
+                shown(path)
+            );
+            ("source.not-downloaded", Weight::Missing, path, text)
+        }
         Problem::AttributeUnreadable { path, attribute, source } => {
             let text = format!("{attribute} of {} not read: {}", shown(path), failure::io(source));
             ("source.attribute-unreadable", Weight::Warning, path, text)
@@ -127,6 +134,7 @@ fn repository_problem(problem: &Problem) -> Description {
             json!({ "snapshot": snapshot.to_string() }),
         ),
         Problem::Unreadable { .. }
+        | Problem::NotOnThisMachine { .. }
         | Problem::AttributeUnreadable { .. }
         | Problem::ChangedWhileRead { .. }
         | Problem::TooLarge { .. }
@@ -176,6 +184,7 @@ mod tests {
         let lost = || Box::new(ReadError::Missing { prefix: "00".to_owned() });
         for problem in [
             Problem::Unreadable { path: path(), source: source() },
+            Problem::NotOnThisMachine { path: path() },
             Problem::AttributeUnreadable { path: path(), attribute: "flags", source: source() },
             Problem::ChangedWhileRead { path: path() },
             Problem::TooLarge { path: path() },

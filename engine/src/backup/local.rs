@@ -11,6 +11,7 @@ mod files_from;
 mod folder;
 mod handle;
 mod owners;
+mod placeholder;
 mod roots;
 mod stat;
 mod walk;

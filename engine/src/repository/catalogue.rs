@@ -197,11 +197,12 @@ impl Repository {
     /// A segment as the store has it.
     pub fn stored_segment(&self, name: SegmentName) -> Result<Segment, RepositoryError> {
         let object = name.to_string();
-        let bytes = self.object(&object)?;
-        self.keys
-            .open_object(ObjectKind::IndexSegment, &object, &bytes)
-            .and_then(|body| Segment::parse_body(&body))
-            .map_err(RepositoryError::damaged(object))
+        let parse = |bytes: &Bytes| {
+            self.keys
+                .open_object(ObjectKind::IndexSegment, &object, bytes)
+                .and_then(|body| Segment::parse_body(&body))
+        };
+        self.parsed(&object, None, parse)?.map_err(RepositoryError::damaged(object.clone()))
     }
 
     /// The index with every pack that no segment knows; for readers that found no place for a blob.

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
+
 use super::records::{Found, forgotten};
 use super::{Repository, RepositoryError};
 use crate::crypto::ObjectKind;
@@ -92,11 +94,12 @@ impl Repository {
         kind: ObjectKind,
         name: &str,
     ) -> Result<T, RepositoryError> {
-        let bytes = self.object(name)?;
-        self.keys
-            .open_object(kind, name, &bytes)
-            .and_then(|body| crate::crypto::parse_padded_map(&body))
-            .map_err(RepositoryError::damaged(name))
+        let parse = |bytes: &Bytes| {
+            self.keys
+                .open_object(kind, name, bytes)
+                .and_then(|body| crate::crypto::parse_padded_map(&body))
+        };
+        self.parsed(name, None, parse)?.map_err(RepositoryError::damaged(name))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -16,11 +17,14 @@ use super::{Listed, RepositoryError, Storage};
 use crate::cache::{Cache, KnownStore, Records};
 use crate::clock::{Clock, random};
 use crate::crypto::{Bundle, Credential, Keys, Prompt, Role, RootSecret};
-use crate::error::{ErrorKind, StorageError};
+use crate::error::{ErrorKind, FormatError, StorageError};
 use crate::id::{RepositoryId, SlotId};
 
 /// Default target size of a packfile.
 pub const PACK_BYTES: u32 = 32 << 20;
+
+/// Longer than a small object is on its way.
+const SECOND_LOOK: Duration = Duration::from_millis(250);
 
 /// What a repository needs from its surroundings.
 #[derive(Debug, Clone)]
@@ -213,6 +217,24 @@ impl Repository {
     /// The bytes of an object as they lie in the store.
     pub fn object(&self, name: &str) -> Result<Bytes, StorageError> {
         self.context.runtime.block_on(self.storage.read(name, None))
+    }
+
+    /// A small object that makes sense, if it does.
+    ///
+    /// Where a put can be seen half done, one that makes none may still be on its way, and gets a second look.
+    pub(super) fn parsed<T>(
+        &self,
+        name: &str,
+        first: Option<Bytes>,
+        parse: impl Fn(&Bytes) -> Result<T, FormatError>,
+    ) -> Result<Result<T, FormatError>, StorageError> {
+        let bytes = first.map_or_else(|| self.object(name), Ok)?;
+        let parsed = parse(&bytes);
+        if parsed.is_ok() || self.storage.capabilities().atomic_put {
+            return Ok(parsed);
+        }
+        self.context.runtime.block_on(tokio::time::sleep(SECOND_LOOK));
+        Ok(parse(&self.object(name)?))
     }
 
     pub(super) fn object_range(

@@ -74,15 +74,16 @@ impl Repository {
         }
         let names = missing.iter().map(|(_, object)| object.name.as_str());
         for ((session, object), bytes) in missing.iter().zip(self.objects(names)) {
-            let bytes = match bytes {
-                Ok(bytes) => bytes,
+            let parse = |bytes: &Bytes| open(bytes, &self.keys, *session);
+            let parsed = bytes.and_then(|bytes| self.parsed(&object.name, Some(bytes), parse));
+            match parsed {
                 // Gone since the listing.
-                Err(error) if error.kind == ErrorKind::NotFound => continue,
+                Err(error) if error.kind == ErrorKind::NotFound => {}
                 Err(error) => return Err(error.into()),
-            };
-            match open(&bytes, &self.keys, *session) {
-                Ok(record) => drop(kept.insert(*session, Verified { record, size: object.size })),
-                Err(source) => {
+                Ok(Ok(record)) => {
+                    drop(kept.insert(*session, Verified { record, size: object.size }))
+                }
+                Ok(Err(source)) => {
                     let object = object.name.clone();
                     problems.push(Problem::ObjectDamaged { object, source });
                 }

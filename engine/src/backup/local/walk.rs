@@ -11,6 +11,7 @@ use rustix::fs::{CWD, OFlags};
 use super::KEY_BYTES_MAX;
 use super::folder::{Folder, Names, Shared};
 use super::handle::LocalHandle;
+use super::placeholder;
 use super::roots::{Root, Roots};
 use super::stat::{Links, Stat};
 use crate::backup::exclude::{Excludes, IgnoreScope, MountPoints, Verdict};
@@ -170,11 +171,25 @@ impl Walk {
         if stat.kind == Kind::Folder {
             return Some(self.visit_folder(&folder, &descriptor, candidate, &stat));
         }
+        self.look_for_placeholder(&folder, &candidate.name, &stat);
         Some(Found {
             handle: Box::new(LocalHandle::named(&folder, &candidate.name)),
             key: candidate.key,
             entry: stat.entry(),
         })
+    }
+
+    /// Says so if a file only stands for another one that is elsewhere. One that cannot be read is told as such later.
+    fn look_for_placeholder(&mut self, folder: &Arc<Folder>, name: &[u8], stat: &Stat) {
+        let Some(other) = placeholder::stands_for(name) else { return };
+        if stat.kind == Kind::File
+            && stat.size() <= placeholder::BYTES_MAX
+            && read_start(folder, name, placeholder::BYTES_MAX)
+                .is_ok_and(|start| placeholder::is_placeholder(&start))
+        {
+            let path = path_from_key(&folder.key_of(other));
+            self.problems.push_back(Problem::NotOnThisMachine { path });
+        }
     }
 
     /// Applies what needs no more than the name; `None` if it is left out.

@@ -130,6 +130,21 @@ fn ignore_rules_that_cannot_be_read_are_a_problem_and_ignore_nothing() {
 }
 
 #[test]
+fn files_that_only_icloud_has_are_a_problem() {
+    let folder = tree(&["a/.photo.jpg.icloud", "a/.note.icloud", "a/b"]);
+    fs::write(folder.path().join("a/.photo.jpg.icloud"), b"bplist00\xd2").unwrap();
+    let walked = walk(&[folder.path()], Excludes::default());
+    assert_eq!(walked.problems.len(), 1);
+    let missing = folder.path().join("a/photo.jpg");
+    assert!(
+        matches!(&walked.problems[0], Problem::NotOnThisMachine { path } if *path == missing),
+        "{:?}",
+        walked.problems
+    );
+    assert_eq!(walked.below(folder.path()).len(), 4);
+}
+
+#[test]
 fn mount_points_are_kept_as_empty_folders_if_other_file_systems_are_skipped() {
     let dev = Path::new("/dev");
     let inner = dev.join("pts");
