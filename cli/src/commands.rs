@@ -23,6 +23,7 @@ use crate::args::global::GlobalArgs;
 use crate::args::{Cli, Command, ManualPage};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::logging;
 use crate::output::{Event, Output, complain};
 use crate::render;
 use crate::settings::{self, Environment, Settings};
@@ -34,6 +35,7 @@ pub(crate) fn run(environment: Result<Environment, Failure>) -> ExitCode {
         Err(error) => return explain_usage(&error),
     };
     let output = settings::output(&cli.global);
+    logging::start(output.verbose);
     match dispatch(cli.command, &cli.global, environment) {
         Ok(exit) => exit.into(),
         Err(failure) => report(output, &failure).into(),
