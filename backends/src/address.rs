@@ -8,6 +8,8 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::services;
+
 /// Where a repository lies.
 #[derive(Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -31,9 +33,7 @@ pub enum AddressError {
     #[error("the address is empty")]
     Empty,
     /// The program was built without this kind of store, or there is none of that name.
-    #[error(
-        "\"{scheme}:\" addresses are not available in this build; a path is written ./{scheme}:..."
-    )]
+    #[error("\"{scheme}:\" addresses are not available in this build; {}", way_out(scheme))]
     NotAvailable {
         /// The scheme that was asked for.
         scheme: String,
@@ -108,6 +108,14 @@ pub enum AddressError {
     },
 }
 
+fn way_out(scheme: &str) -> String {
+    if services::is_known(scheme) {
+        format!("build it with the feature \"{scheme}\"")
+    } else {
+        format!("a path is written ./{scheme}:...")
+    }
+}
+
 impl Address {
     /// Reads an address as people write it.
     pub fn parse(text: &OsStr) -> Result<Self, AddressError> {
@@ -139,11 +147,76 @@ impl Address {
     }
 }
 
+impl Address {
+    /// Name and rest of `plugin+NAME:REST`, for the caller that starts plugins.
+    pub fn plugin(&self) -> Option<(&str, &str)> {
+        let Self::Remote { scheme, rest } = self else { return None };
+        let name = scheme.strip_prefix("plugin+")?;
+        let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
+        (!name.is_empty() && name.bytes().all(fits)).then_some((name, rest))
+    }
+}
+
+/// Host and path, if it is certain that they hold no credentials: no user, no query, and nothing where these may have
+/// been meant. A password with an `@`, `/` or `?` in it turns up in places where none belongs.
+fn printable_place(scheme: &str, rest: &str) -> Option<String> {
+    if scheme.starts_with("plugin+") || rest.chars().any(char::is_control) {
+        return None;
+    }
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    let (place, query) = rest.split_at_checked(end)?;
+    let encoded_at = rest.to_ascii_lowercase().contains("%40");
+    if query.contains('@') || encoded_at {
+        return None;
+    }
+    let (slashes, place) = match place.strip_prefix("//") {
+        Some(place) => ("//", place),
+        None => ("", place),
+    };
+    let place = place.rsplit('@').next()?;
+    is_plain(place).then(|| format!("{slashes}{place}"))
+}
+
+/// A colon before the path is followed by a port, or else by what may be a password.
+fn is_plain(place: &str) -> bool {
+    let host = place.split('/').next().unwrap_or_default();
+    match host.rsplit_once(':') {
+        None => true,
+        Some((host, _)) if host.starts_with('[') && !host.ends_with(']') => true,
+        Some((_, port)) => port.bytes().all(|byte| byte.is_ascii_digit()),
+    }
+}
+
+/// What stands before the query, and the query's pairs, decoded.
+pub(crate) fn split_query(rest: &str) -> (&str, Vec<(String, String)>) {
+    let Some((place, query)) = rest.split_once('?') else { return (rest, Vec::new()) };
+    let pairs = url::form_urlencoded::parse(query.as_bytes());
+    (place, pairs.map(|(key, value)| (key.into_owned(), value.into_owned())).collect())
+}
+
+/// A folder as it stands in an address, decoded and without slashes at its ends. Stores must not have to guess what a
+/// blank at an end, an empty part or two dots mean.
+pub(crate) fn folder_of(path: &str) -> Option<String> {
+    let path = String::from_utf8(percent_decode(path.as_bytes())?).ok()?;
+    let path = path.trim_matches('/');
+    let fits = |part: &str| {
+        !part.is_empty()
+            && part != "."
+            && part != ".."
+            && part.trim() == part
+            && !part.chars().any(char::is_control)
+    };
+    (path.is_empty() || path.split('/').all(fits)).then(|| path.to_owned())
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local(path) => write!(f, "{}", path.display()),
-            Self::Remote { scheme, .. } => write!(f, "{scheme}:..."),
+            Self::Remote { scheme, rest } => match printable_place(scheme, rest) {
+                Some(place) => write!(f, "{scheme}:{place}"),
+                None => write!(f, "{scheme}:..."),
+            },
         }
     }
 }
@@ -181,7 +254,7 @@ fn file_path(rest: &[u8]) -> Result<PathBuf, AddressError> {
     Ok(PathBuf::from(OsString::from_vec(path)))
 }
 
-fn percent_decode(text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn percent_decode(text: &[u8]) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.iter();
     while let Some(byte) = bytes.next() {
@@ -249,13 +322,10 @@ mod tests {
     }
 
     #[test]
-    fn other_schemes_are_known_as_such_and_not_available() {
-        for (text, name) in [
-            ("s3://bucket/x", "s3"),
-            ("memory:", "memory"),
-            ("S3:b", "s3"),
-            ("sftp:u@h:/p", "sftp"),
-        ] {
+    fn schemes_that_lead_nowhere_are_not_available() {
+        for (text, name) in
+            [("memory:", "memory"), ("MEMORY:b", "memory"), ("plugin+x:y", "plugin+x")]
+        {
             let address = parse(text).expect("it parses");
             let error = crate::open(&address, &crate::StoreSettings::default())
                 .expect_err("no such store in this build");
@@ -264,8 +334,51 @@ mod tests {
     }
 
     #[test]
+    fn an_address_prints_its_place_and_nothing_else() {
+        for (text, printed) in [
+            ("s3://bucket/a/b?endpoint=http://x:1&profile=p", "s3://bucket/a/b"),
+            ("S3://bucket", "s3://bucket"),
+            ("webdav+https://host:8443/a%20b/", "webdav+https://host:8443/a%20b/"),
+            ("webdav+https://anna@host/a", "webdav+https://host/a"),
+            ("sftp://[::1]:22/a", "sftp://[::1]:22/a"),
+            ("sftp://[::1]/a", "sftp://[::1]/a"),
+            ("gdrive:/folder/x#y", "gdrive:/folder/x"),
+            ("plugin+x:secret", "plugin+x:..."),
+        ] {
+            assert_eq!(parse(text).expect("it parses").to_string(), printed);
+        }
+    }
+
+    #[test]
     fn credentials_in_an_address_are_never_printed() {
-        let address = parse("s3://key:secret@host/bucket").expect("it parses");
-        assert_eq!(format!("{address} {address:?}"), "s3:... Address(s3:...)");
+        for text in [
+            "s3://key:secret@host/bucket",
+            "s3://key:secret/bucket",
+            "s3:key:secret",
+            "webdav+https://u:se/cret@host/x",
+            "webdav+https://u:secret?@host/x",
+            "webdav+https://u:se#cret@host/x",
+            "webdav+https://u:secret%40host/x",
+            "webdav+https://secret@@host/x",
+            "webdav+https://host/x?password=secret",
+            "webdav+https://host/x?token=a@secret",
+            "sftp:u:secret@h:/p",
+            "azblob:secret\u{1b}",
+            "x:?secret",
+        ] {
+            let address = parse(text).expect("it parses");
+            let printed = format!("{address} {address:?}");
+            assert!(!printed.contains("se") || !printed.contains("cret"), "{text}: {printed}");
+            assert!(!printed.contains("secret"), "{text}: {printed}");
+        }
+    }
+
+    #[test]
+    fn a_plugin_is_named_by_its_scheme() {
+        let address = parse("plugin+my-store:any thing").expect("it parses");
+        assert_eq!(address.plugin(), Some(("my-store", "any thing")));
+        for other in ["plugin+:x", "plugin+a.b:x", "plugin:x", "s3:x", "/plugin+a:b"] {
+            assert_eq!(parse(other).expect("it parses").plugin(), None, "{other}");
+        }
     }
 }

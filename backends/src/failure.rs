@@ -1,14 +1,18 @@
 //! Turns what operating systems and OpenDAL report into the engine's [`StorageError`].
 //!
 //! The operating system's own error decides where there is one: OpenDAL calls most of them "unexpected, temporary",
-//! a full disk included, and would have them repeated.
+//! a full disk included, and would have them repeated. So does the answer of a server, which [`HttpError`] has judged.
+//! An error of OpenDAL is not passed on itself: it prints the URL with its query and all that the server wrote.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::io;
 
 use heirloom_engine::error::{ErrorKind, StorageError};
 use heirloom_engine::repository::NameError;
 use rustix::io::Errno;
+
+use crate::http::HttpError;
 
 /// One call on one object, for naming it in errors.
 #[derive(Debug, Clone, Copy)]
@@ -46,10 +50,47 @@ impl Call<'_> {
         self.error(kind, temporary, Some(source.into()))
     }
 
-    pub(crate) fn opendal(self, source: opendal::Error) -> StorageError {
-        let (kind, temporary) = judge_opendal(&source);
-        self.error(kind, temporary, Some(source.into()))
+    pub(crate) fn http(self, source: HttpError) -> StorageError {
+        self.error(source.kind, source.temporary, Some(source.into()))
     }
+
+    /// `scrub` takes secrets out of what the service says.
+    pub(crate) fn opendal(
+        self,
+        error: &opendal::Error,
+        scrub: impl FnOnce(&str) -> String,
+    ) -> StorageError {
+        if let Some(http) = below::<HttpError>(error) {
+            return self.http(http.clone());
+        }
+        let (kind, temporary) = judge_opendal(error);
+        let io = below::<io::Error>(error).and_then(io::Error::raw_os_error);
+        let cause = io.map(io::Error::from_raw_os_error);
+        let said = match &cause {
+            Some(_) => Cow::Borrowed(error.message()),
+            None => Cow::Owned(format!("{} {}", error.message(), deepest(error))),
+        };
+        let said = scrub(&said);
+        self.error(kind, temporary, Some(ServiceError { said, cause }.into()))
+    }
+}
+
+/// What a service of OpenDAL said, without the rest of its error.
+#[derive(Debug, thiserror::Error)]
+#[error("{said}")]
+struct ServiceError {
+    said: String,
+    #[source]
+    cause: Option<io::Error>,
+}
+
+/// What lies at the bottom of an error, unless that is the error itself.
+fn deepest(error: &opendal::Error) -> String {
+    let mut last: Option<&dyn Error> = error.source();
+    while let Some(next) = last.and_then(Error::source) {
+        last = Some(next);
+    }
+    last.map(ToString::to_string).unwrap_or_default()
 }
 
 fn judge_io(error: &io::Error) -> (ErrorKind, bool) {
@@ -97,7 +138,7 @@ fn judge_io_kind(kind: io::ErrorKind) -> (ErrorKind, bool) {
 
 fn judge_opendal(error: &opendal::Error) -> (ErrorKind, bool) {
     use opendal::ErrorKind as Kind;
-    if let Some(io) = root_io_error(error) {
+    if let Some(io) = below::<io::Error>(error) {
         return judge_io(io);
     }
     // A temporary error that was repeated in vain arrives as "persistent"; a later call may still succeed.
@@ -118,11 +159,12 @@ fn judge_opendal(error: &opendal::Error) -> (ErrorKind, bool) {
     }
 }
 
-fn root_io_error(error: &opendal::Error) -> Option<&io::Error> {
+/// The first error of this type that an error stands upon.
+pub(crate) fn below<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = error.source();
     while let Some(error) = next {
-        if let Some(io) = error.downcast_ref::<io::Error>() {
-            return Some(io);
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
         }
         next = error.source();
     }
@@ -147,7 +189,7 @@ mod tests {
             let wrapped = opendal::Error::new(opendal::ErrorKind::Unexpected, "unexpected")
                 .set_source(io::Error::from(errno))
                 .set_temporary();
-            let error = call.opendal(wrapped);
+            let error = call.opendal(&wrapped, str::to_owned);
             assert_eq!((error.kind, error.temporary), (kind, false), "{errno}");
         }
     }
@@ -158,10 +200,10 @@ mod tests {
         assert!(call.io(Errno::TIMEDOUT.into()).temporary);
         assert!(!call.io(Errno::IO.into()).temporary, "a broken disk stays broken");
         let limited = opendal::Error::new(opendal::ErrorKind::RateLimited, "slow down");
-        let error = call.opendal(limited);
+        let error = call.opendal(&limited, str::to_owned);
         assert_eq!((error.kind, error.temporary), (ErrorKind::RateLimited, true));
         let unexpected = opendal::Error::new(opendal::ErrorKind::Unexpected, "strange");
-        assert!(!call.opendal(unexpected).temporary);
+        assert!(!call.opendal(&unexpected, str::to_owned).temporary);
     }
 
     #[test]

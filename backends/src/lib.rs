@@ -2,7 +2,8 @@
 //!
 //! An [`Address`] says where a repository lies; [`open`] turns it into a [`Storage`]. Opening touches nothing: a local
 //! folder is made by the first object that is put into it. Every store passes the conformance suite (`tests/conformance`)
-//! and must be used from within a tokio runtime, whose blocking threads carry the file operations.
+//! and must be used from within a tokio runtime, whose blocking threads carry the file operations. A store over the network
+//! stands behind a [`Guard`]; one that is opened elsewhere, as plugins are, gets its own from [`guard()`].
 //!
 //! ```
 //! use heirloom_backends::{Address, StoreSettings, open};
@@ -17,22 +18,32 @@ mod adapter;
 mod address;
 pub mod doctor;
 mod failure;
+mod guard;
 mod http;
+mod icloud;
 mod local;
 mod options;
+mod remote;
+mod s3;
+mod services;
+mod sftp;
 mod traffic;
+mod tuning;
+mod webdav;
 
 use std::sync::Arc;
 
 use heirloom_engine::repository::{Capabilities, Storage};
 
+use self::icloud::ICloudDrive;
 use self::options::Options;
 
 pub use self::adapter::OpendalStorage;
 pub use self::address::{Address, AddressError};
+pub use self::guard::{Guard, guard};
 pub use self::local::LocalDisk;
 pub use self::options::{Lookup, StoreSettings};
-pub use self::traffic::{KindTraffic, RequestKind, Traffic};
+pub use self::traffic::{ClockSkew, KindTraffic, RequestKind, Traffic};
 
 /// A store, and what it was asked for so far.
 #[derive(Debug, Clone)]
@@ -44,22 +55,28 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// By how many seconds the store's clock is ahead of this machine's, as far as the last answer told.
-    pub fn clock_skew_seconds(&self) -> Option<i64> {
-        None
+    /// How far the store's clock is from ours; `None` as long as it did not tell its time.
+    pub fn clock_skew(&self) -> Option<ClockSkew> {
+        self.traffic.clock_skew()
     }
 }
 
-/// The store at an address. Nothing is created or contacted yet.
+/// The store at an address. Nothing is created or contacted yet. Plugins are not opened here.
 pub fn open(address: &Address, settings: &StoreSettings) -> Result<Opened, AddressError> {
     let traffic = Arc::new(Traffic::default());
     match address {
         Address::Local(root) => {
             Options::new([], settings)?.finish()?;
-            Ok(Opened { storage: Arc::new(LocalDisk::new(root)), traffic })
+            let storage: Arc<dyn Storage> = if icloud::holds(root) {
+                Arc::new(ICloudDrive::new(root))
+            } else {
+                Arc::new(LocalDisk::new(root))
+            };
+            Ok(Opened { storage, traffic })
         }
-        Address::Remote { scheme, .. } => {
-            Err(AddressError::NotAvailable { scheme: scheme.clone() })
+        Address::Remote { scheme, rest } => {
+            let storage = remote::open(scheme, rest, settings, &traffic)?;
+            Ok(Opened { storage, traffic })
         }
     }
 }

@@ -61,7 +61,7 @@ impl fmt::Debug for StoreSettings {
 pub(crate) struct Options {
     given: BTreeMap<String, String>,
     environment: Lookup,
-    known: Vec<&'static str>,
+    known: Vec<String>,
 }
 
 impl Options {
@@ -83,13 +83,13 @@ impl Options {
     }
 
     /// An option that is no secret.
-    pub(crate) fn text(&mut self, key: &'static str) -> Option<String> {
-        self.known.push(key);
+    pub(crate) fn text(&mut self, key: &str) -> Option<String> {
+        self.known.push(key.to_owned());
         self.given.remove(key).or_else(|| self.variable(&store_variable(key)))
     }
 
     /// `true`, `false`, `1`, `0`, `yes` or `no`.
-    pub(crate) fn switch(&mut self, key: &'static str) -> Result<Option<bool>, AddressError> {
+    pub(crate) fn switch(&mut self, key: &str) -> Result<Option<bool>, AddressError> {
         match self.text(key).as_deref() {
             None => Ok(None),
             Some("true" | "1" | "yes") => Ok(Some(true)),
@@ -101,7 +101,7 @@ impl Options {
     }
 
     /// A positive whole number.
-    pub(crate) fn number(&mut self, key: &'static str) -> Result<Option<NonZeroU64>, AddressError> {
+    pub(crate) fn number(&mut self, key: &str) -> Result<Option<NonZeroU64>, AddressError> {
         self.text(key).map(|value| value.parse()).transpose().or(Err(AddressError::OptionValue {
             option: key.to_owned(),
             expected: "a number above 0",
@@ -109,11 +109,8 @@ impl Options {
     }
 
     /// An option that is a secret: from `HEIRLOOM_STORE_KEY`, or from the file named by `key_file`.
-    pub(crate) fn secret(
-        &mut self,
-        key: &'static str,
-    ) -> Result<Option<SecretString>, AddressError> {
-        self.known.push(key);
+    pub(crate) fn secret(&mut self, key: &str) -> Result<Option<SecretString>, AddressError> {
+        self.known.push(key.to_owned());
         if self.given.contains_key(key) {
             return Err(AddressError::SecretOption { option: key.to_owned() });
         }

@@ -1,6 +1,12 @@
 //! Counts what a store was asked for: requests and bytes, by kind.
 
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use http::HeaderMap;
+use http::header::DATE;
 
 /// What a request is for. A store over HTTP may need several requests for one call of the port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,7 +59,17 @@ struct Counters {
 
 /// Counters that a store writes and anybody may read at any time.
 #[derive(Debug, Default)]
-pub struct Traffic([Counters; RequestKind::ALL.len()]);
+pub struct Traffic {
+    counters: [Counters; RequestKind::ALL.len()],
+    skew: Mutex<Option<ClockSkew>>,
+}
+
+/// How far the clock of a server is from that of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClockSkew {
+    /// By how many seconds the server is ahead; negative if it is behind.
+    pub seconds_ahead: i64,
+}
 
 impl Traffic {
     /// What was counted so far.
@@ -90,8 +106,23 @@ impl Traffic {
         self.counters(kind).received.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// How the clock of the server compared with ours when it last told its time; `None` if it never did.
+    pub fn clock_skew(&self) -> Option<ClockSkew> {
+        *self.skew.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes the time at which a server says that it answered.
+    pub(crate) fn answered(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        let Some(theirs) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
+            return;
+        };
+        let skew = ClockSkew { seconds_ahead: seconds(theirs) - seconds(now()) };
+        *self.skew.lock().unwrap_or_else(PoisonError::into_inner) = Some(skew);
+    }
+
     fn counters(&self, kind: RequestKind) -> &Counters {
-        let [put, read, list, delete, other] = &self.0;
+        let [put, read, list, delete, other] = &self.counters;
         match kind {
             RequestKind::Put => put,
             RequestKind::Read => read,
@@ -100,4 +131,17 @@ impl Traffic {
             RequestKind::Other => other,
         }
     }
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the comparison is with the clock at this very moment"
+)]
+fn now() -> SystemTime {
+    SystemTime::now()
 }

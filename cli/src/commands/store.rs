@@ -77,7 +77,7 @@ impl Store {
 
     /// By how many seconds the store's clock is ahead of this machine's, if it tells the time.
     pub(crate) fn clock_skew_seconds(&self) -> Option<i64> {
-        self.opened.clock_skew_seconds()
+        self.opened.clock_skew().map(|skew| skew.seconds_ahead)
     }
 
     pub(crate) fn context(&self) -> Context {
