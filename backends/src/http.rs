@@ -217,7 +217,7 @@ impl HttpBody {
             bytes.extend_from_slice(&part);
         }
         let bytes = bytes.freeze();
-        let whole = stream::iter([Ok(bytes.clone())]).chain(self.0).boxed();
+        let whole = stream::iter([Ok(bytes.clone())]).chain(self.0.fuse()).boxed();
         Ok((bytes, Self(whole)))
     }
 }

@@ -18,6 +18,7 @@ mod adapter;
 mod address;
 pub mod doctor;
 mod failure;
+pub mod gdrive;
 mod guard;
 mod http;
 mod icloud;

@@ -9,7 +9,7 @@ use crate::http::{Http, HttpError};
 use crate::options::StoreSettings;
 use crate::traffic::Traffic;
 use crate::tuning::{Tuned, with_common_options};
-use crate::{AddressError, s3, services, sftp, webdav};
+use crate::{AddressError, gdrive, s3, services, sftp, webdav};
 
 /// The store at `SCHEME:REST`, guarded.
 pub(crate) fn open(
@@ -32,6 +32,7 @@ pub(crate) fn open(
             over_http = false;
             sftp::open(&rest, &settings)
         }
+        "gdrive" => gdrive::open(&rest, &settings, http()?),
         other => services::open(other, &rest, &settings, http),
     };
     let storage = storage.map_err(with_common_options)?;

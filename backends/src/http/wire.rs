@@ -109,6 +109,7 @@ impl Wire {
                 Err(error) => Some((Err(error), None)),
             }
         })
+        .fuse()
         .boxed()
     }
 

@@ -8,6 +8,7 @@
 //! - [`Lab`] is a repository in memory with a folder to back up and a place to restore to
 //! - [`scratch_folder`] is a folder in memory where there is one
 //! - [`TreePlan`] is a random file tree, the same for the same seed; [`assert_same_tree`] compares two on disk
+//! - [`DriveEmulator`] is Google Drive on this machine
 //! - [`storage_conformance`] is the contract of every store
 //!
 //! Helpers return `Result`; the test decides to panic.
@@ -17,6 +18,7 @@ mod clock;
 mod compare;
 mod conformance;
 mod counting;
+mod drive;
 mod fault;
 mod hook;
 mod lab;
@@ -36,6 +38,10 @@ pub use self::clock::TestClock;
 pub use self::compare::{Compared, assert_same_tree, tree_differences};
 pub use self::conformance::storage_conformance;
 pub use self::counting::{CountingStorage, Counts};
+pub use self::drive::{
+    DRIVE_CLIENT_ID, DRIVE_CLIENT_SECRET, DRIVE_REFRESH_TOKEN, DriveEmulator, DriveFault,
+    DriveFile, DriveRequest, Late, Trouble,
+};
 pub use self::fault::{Counted, Fault, FaultStorage};
 pub use self::hook::HookStorage;
 pub use self::lab::{Lab, restore_all};
