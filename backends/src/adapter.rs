@@ -16,13 +16,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt as _};
 use futures::stream::{self, BoxStream, Stream, StreamExt as _, TryStreamExt as _};
-use heirloom_engine::error::StorageError;
+use heirloom_engine::error::{ErrorKind, StorageError};
 use heirloom_engine::repository::{
     Capabilities, Listed, OBJECT_BYTES_MAX, Storage, check_name, check_prefix,
 };
 use opendal::{Buffer, Entry, Operator};
 
-use crate::failure::Call;
+use crate::failure::{Call, below};
+use crate::http::HttpError;
 
 type Scrub = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
@@ -36,6 +37,7 @@ pub struct OpendalStorage {
     /// The service has no folders but what names have in common, so that one without objects is not there.
     flat: bool,
     scrub: Scrub,
+    finds_credentials: bool,
 }
 
 impl fmt::Debug for OpendalStorage {
@@ -48,7 +50,14 @@ impl OpendalStorage {
     /// `capabilities` are the caller's knowledge of the service: what OpenDAL reports does not cover them.
     pub fn new(operator: Operator, capabilities: Capabilities) -> Self {
         let scrub = Arc::new(|text: &str| text.chars().take(200).collect());
-        Self { operator, capabilities, folder: String::new(), flat: false, scrub }
+        Self {
+            operator,
+            capabilities,
+            folder: String::new(),
+            flat: false,
+            scrub,
+            finds_credentials: false,
+        }
     }
 
     /// The same, which passes all words of the service through `scrub`.
@@ -69,6 +78,13 @@ impl OpendalStorage {
         Self { folder, ..self }
     }
 
+    /// The same, of a service that looks for credentials itself. What it reports about them has no kind of its own; all
+    /// other failures of such a service have been judged on the line.
+    #[must_use]
+    pub(crate) fn finding_credentials(self) -> Self {
+        Self { finds_credentials: true, ..self }
+    }
+
     pub(crate) fn operator(&self) -> &Operator {
         &self.operator
     }
@@ -78,7 +94,27 @@ impl OpendalStorage {
     }
 
     pub(crate) fn failed(&self, call: Call<'_>, error: &opendal::Error) -> StorageError {
-        call.opendal(error, |text| (self.scrub)(text))
+        let mut failure = call.opendal(error, |text| (self.scrub)(text));
+        let judged = below::<HttpError>(error).is_some();
+        let unknown = error.kind() == opendal::ErrorKind::Unexpected && !failure.temporary;
+        if self.finds_credentials && unknown && !judged {
+            failure.kind = ErrorKind::PermissionDenied;
+            let said = (self.scrub)(error.message());
+            failure.source = Some(format!("no usable credentials were found: {said}").into());
+        }
+        failure
+    }
+
+    /// Whether there is a folder where an object is looked for. Names that already have a folder are objects.
+    pub(crate) async fn is_folder(&self, call: Call<'_>) -> Result<bool, StorageError> {
+        if call.object.contains('/') || check_name(call.object).is_err() {
+            return Ok(false);
+        }
+        match self.operator.stat(&self.path(call.object)).await {
+            Ok(found) => Ok(found.is_dir()),
+            Err(error) if error.kind() == opendal::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(self.failed(call, &error)),
+        }
     }
 
     /// Whatever the service lists, one level deep.
@@ -114,11 +150,28 @@ impl OpendalStorage {
             // Services disagree about empty ranges; the object must still exist and reach that far.
             let size = self.operator.stat(&self.path(call.object)).await;
             let size = size.map_err(|e| self.failed(call, &e))?;
+            if size.is_dir() {
+                return Err(call.error(ErrorKind::NotFound, false, None));
+            }
             let within = range.start <= size.content_length();
             return if within { Ok(Bytes::new()) } else { Err(beyond_the_end(call)) };
         }
-        let read = self.operator.read_with(&self.path(call.object)).range(range).await;
-        let bytes = read.map_err(|e| self.failed(call, &e))?.to_bytes();
+        let path = self.path(call.object);
+        let bytes = match self.operator.read_with(&path).range(range.clone()).await {
+            Ok(read) => read.to_bytes(),
+            Err(error) => {
+                // Some services report a short object as one of several things that could also be something else.
+                let unclear = error.kind() == opendal::ErrorKind::Unexpected
+                    && !error.is_temporary()
+                    && below::<HttpError>(&error).is_none();
+                let short =
+                    unclear
+                        && self.operator.stat(&path).await.is_ok_and(|found| {
+                            found.is_file() && found.content_length() < range.end
+                        });
+                return Err(if short { beyond_the_end(call) } else { self.failed(call, &error) });
+            }
+        };
         if u64::try_from(bytes.len()) == Ok(wanted) { Ok(bytes) } else { Err(beyond_the_end(call)) }
     }
 

@@ -71,7 +71,9 @@ impl Call<'_> {
             None => Cow::Owned(format!("{} {}", error.message(), deepest(error))),
         };
         let said = scrub(&said);
-        self.error(kind, temporary, Some(ServiceError { said, cause }.into()))
+        let said_something = cause.is_some() || !said.is_empty();
+        let source = said_something.then(|| ServiceError { said, cause }.into());
+        self.error(kind, temporary, source)
     }
 }
 

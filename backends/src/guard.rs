@@ -27,7 +27,6 @@ use tokio::time::{Instant, timeout};
 
 use self::throttle::Throttle;
 use crate::failure::Call;
-use crate::traffic::{RequestKind, Traffic};
 
 /// The slowest line that an object may take.
 const SLOWEST_LINE: u64 = 16 << 10;
@@ -41,6 +40,8 @@ pub struct Guard {
     pub timeout: Duration,
     /// How often a call is repeated after a temporary failure.
     pub retries: usize,
+    /// How long to wait before the first repetition; twice as long before each further one, up to 30 seconds.
+    pub first_delay: Duration,
     /// How many calls may be in flight at once; the store's own wish if `None`.
     pub connections: Option<usize>,
     /// Bytes per second that may be sent.
@@ -50,8 +51,6 @@ pub struct Guard {
     /// Whether the limits are kept here. Stores over HTTP keep them themselves, more evenly; then they only make calls
     /// slower.
     pub throttle: bool,
-    /// Where calls are counted, for stores that do not count themselves.
-    pub traffic: Option<Arc<Traffic>>,
     /// Finds in an error how long the store asks to wait. Asked for every error that a failure stands upon.
     pub retry_after: fn(&(dyn Error + 'static)) -> Option<Duration>,
 }
@@ -63,11 +62,11 @@ impl Guard {
             kind: kind.into(),
             timeout: Duration::from_mins(1),
             retries: 5,
+            first_delay: Duration::from_millis(500),
             connections: None,
             upload_limit: None,
             download_limit: None,
             throttle: false,
-            traffic: None,
             retry_after: |_| None,
         }
     }
@@ -105,21 +104,16 @@ impl Guarded {
     async fn call<T, F>(
         &self,
         call: Call<'_>,
-        kind: RequestKind,
         expected: u64,
         attempt: impl Fn() -> F,
     ) -> Result<T, StorageError>
     where
         F: Future<Output = Result<T, StorageError>>,
-        T: Moved,
     {
         let limit = self.time_for(call, expected);
         let started = Instant::now();
         let permit = self.permits.acquire().await;
         let (result, attempts) = retry::until_it_holds(&self.guard, call, || async {
-            if let Some(traffic) = &self.guard.traffic {
-                traffic.request(kind);
-            }
             match timeout(limit, attempt()).await {
                 Ok(result) => result,
                 Err(_) => Err(self.too_slow(call, limit)),
@@ -127,9 +121,6 @@ impl Guarded {
         })
         .await;
         drop(permit);
-        if let (Ok(moved), Some(traffic)) = (&result, &self.guard.traffic) {
-            traffic.received(kind, moved.received());
-        }
         let millis = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let Call { operation, object } = call;
         let store = self.guard.kind.as_str();
@@ -172,7 +163,7 @@ impl Guarded {
     async fn list(&self, prefix: &str) -> Result<Vec<Listed>, StorageError> {
         let call = Call { operation: "list", object: prefix };
         let patience = self.guard.timeout;
-        self.call(call, RequestKind::List, u64::MAX, || async {
+        self.call(call, u64::MAX, || async {
             let mut listing = self.storage.list(prefix);
             let mut listed = Vec::new();
             loop {
@@ -195,13 +186,8 @@ impl Storage for Guarded {
             let call = Call { operation: "put", object: name };
             let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             self.upload.wait().await;
-            let put = self
-                .call(call, RequestKind::Put, size, || self.storage.put(name, bytes.clone()))
-                .await;
+            let put = self.call(call, size, || self.storage.put(name, bytes.clone())).await;
             self.upload.charge(size);
-            if let Some(traffic) = &self.guard.traffic {
-                traffic.sent(RequestKind::Put, size);
-            }
             put
         })
     }
@@ -216,10 +202,10 @@ impl Storage for Guarded {
             let wanted = range.as_ref().map(|range| range.end.saturating_sub(range.start));
             let size = wanted.unwrap_or(OBJECT_BYTES_MAX).min(OBJECT_BYTES_MAX);
             self.download.wait().await;
-            let read = self
-                .call(call, RequestKind::Read, size, || self.storage.read(name, range.clone()))
-                .await;
-            self.download.charge(read.as_ref().map_or(0, Moved::received));
+            let read = self.call(call, size, || self.storage.read(name, range.clone())).await;
+            let received =
+                read.as_ref().map_or(0, |bytes| u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            self.download.charge(received);
             read
         })
     }
@@ -234,47 +220,18 @@ impl Storage for Guarded {
     fn folders(&self) -> BoxFuture<'_, Result<Option<BTreeSet<String>>, StorageError>> {
         Box::pin(async move {
             let call = Call { operation: "list", object: "" };
-            self.call(call, RequestKind::List, 0, || self.storage.folders()).await
+            self.call(call, 0, || self.storage.folders()).await
         })
     }
 
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {
         Box::pin(async move {
             let call = Call { operation: "delete", object: name };
-            self.call(call, RequestKind::Delete, 0, || self.storage.delete(name)).await
+            self.call(call, 0, || self.storage.delete(name)).await
         })
     }
 
     fn capabilities(&self) -> Capabilities {
         self.capabilities
-    }
-}
-
-/// How many bytes came with the result of a call.
-trait Moved {
-    fn received(&self) -> u64;
-}
-
-impl Moved for () {
-    fn received(&self) -> u64 {
-        0
-    }
-}
-
-impl Moved for Bytes {
-    fn received(&self) -> u64 {
-        u64::try_from(self.len()).unwrap_or(u64::MAX)
-    }
-}
-
-impl Moved for Option<BTreeSet<String>> {
-    fn received(&self) -> u64 {
-        0
-    }
-}
-
-impl Moved for Vec<Listed> {
-    fn received(&self) -> u64 {
-        0
     }
 }

@@ -28,6 +28,7 @@ use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use heirloom_engine::error::ErrorKind;
 use secrecy::SecretString;
 
+use self::answer::Origin;
 use self::pace::Paces;
 use self::redirect::{Hop, Trip};
 use self::wire::Wire;
@@ -75,7 +76,7 @@ pub(crate) struct Http {
     login: Option<Arc<Login>>,
 }
 
-/// The body of an answer, as it arrives.
+/// The body of an answer, as it arrives. May be asked again after its end.
 pub(crate) struct HttpBody(BoxStream<'static, Result<Bytes, HttpError>>);
 
 impl Http {
@@ -145,7 +146,7 @@ impl Http {
                 continue;
             }
             match trip.hop(&answer, &words)? {
-                Hop::Arrived => return answer::slowed_down(answer, trip.host(), &words).await,
+                Hop::Arrived => return answer::slowed_down(answer).await,
                 Hop::Further(next) => trip = *next,
             }
         }
@@ -169,11 +170,12 @@ impl Http {
             .ok_or_else(|| wire::stalled(host, idle))?
             .map_err(|error| words.failure(host, &error))?;
         self.traffic.answered(answer.headers());
-        let (parts, body) = http::Response::from(answer).into_parts();
+        let (mut parts, body) = http::Response::from(answer).into_parts();
+        parts.extensions.insert(Origin { host: host.to_owned(), words: words.clone() });
         let body = reqwest::Response::from(http::Response::new(body)).bytes_stream();
         let expected = answer::content_length(&parts.headers);
         let body = wire.incoming(body, expected, words.clone(), host.to_owned());
-        Ok(http::Response::from_parts(parts, HttpBody(body)))
+        Ok(http::Response::from_parts(parts, HttpBody::from_stream(body)))
     }
 }
 
@@ -217,8 +219,8 @@ impl HttpBody {
             bytes.extend_from_slice(&part);
         }
         let bytes = bytes.freeze();
-        let whole = stream::iter([Ok(bytes.clone())]).chain(self.0.fuse()).boxed();
-        Ok((bytes, Self(whole)))
+        let whole = stream::iter([Ok(bytes.clone())]).chain(self.0);
+        Ok((bytes, Self::from_stream(whole)))
     }
 }
 

@@ -23,6 +23,7 @@ mod guard;
 mod http;
 mod icloud;
 mod local;
+mod metered;
 mod options;
 mod remote;
 mod s3;
@@ -43,6 +44,7 @@ pub use self::adapter::OpendalStorage;
 pub use self::address::{Address, AddressError};
 pub use self::guard::{Guard, guard};
 pub use self::local::LocalDisk;
+pub use self::metered::metered;
 pub use self::options::{Lookup, StoreSettings};
 pub use self::traffic::{ClockSkew, KindTraffic, RequestKind, Traffic};
 
@@ -73,6 +75,7 @@ pub fn open(address: &Address, settings: &StoreSettings) -> Result<Opened, Addre
             } else {
                 Arc::new(LocalDisk::new(root))
             };
+            let storage = metered(storage, Arc::clone(&traffic));
             Ok(Opened { storage, traffic })
         }
         Address::Remote { scheme, rest } => {

@@ -6,6 +6,7 @@ use heirloom_engine::repository::Storage;
 
 use crate::guard::{Guard, guard};
 use crate::http::{Http, HttpError};
+use crate::metered::metered;
 use crate::options::StoreSettings;
 use crate::traffic::Traffic;
 use crate::tuning::{Tuned, with_common_options};
@@ -30,7 +31,7 @@ pub(crate) fn open(
         "webdav+https" | "webdav+http" => webdav::open(scheme, &rest, &settings, http()?),
         "sftp" => {
             over_http = false;
-            sftp::open(&rest, &settings)
+            sftp::open(&rest, &settings).map(|sftp| metered(sftp, Arc::clone(traffic)))
         }
         "gdrive" => gdrive::open(&rest, &settings, http()?),
         other => services::open(other, &rest, &settings, http),
@@ -46,7 +47,6 @@ pub(crate) fn open(
             upload_limit: settings.upload_limit,
             download_limit: settings.download_limit,
             throttle: !over_http,
-            traffic: (!over_http).then(|| Arc::clone(traffic)),
             ..usual
         },
     ))

@@ -40,6 +40,7 @@ pub(crate) fn open(
     let mut options = Options::new(query, settings)?;
     let (config, secrets) = config(place, &mut options)?;
     options.finish()?;
+    let given = config.access_key_id.is_some() || config.skip_signature;
     let operator = Operator::new(config.into_builder());
     let operator = operator.map_err(|error| AddressError::Service {
         scheme: "s3".to_owned(),
@@ -47,7 +48,10 @@ pub(crate) fn open(
     })?;
     let http = http.hiding(secrets);
     let operator = operator_over(operator, http.clone(), Family::S3);
-    let storage = OpendalStorage::new(operator, CAPABILITIES).without_folders();
+    let mut storage = OpendalStorage::new(operator, CAPABILITIES).without_folders();
+    if !given {
+        storage = storage.finding_credentials();
+    }
     Ok(Arc::new(storage.scrubbing(move |text| http.scrub(text))))
 }
 

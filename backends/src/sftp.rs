@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use heirloom_engine::error::StorageError;
+use heirloom_engine::error::{ErrorKind, StorageError};
 use heirloom_engine::repository::{Capabilities, Listed, OBJECT_BYTES_MAX, Storage, check_name};
 use opendal::services::SftpConfig;
 use opendal::{Configurator as _, Operator};
@@ -85,7 +85,7 @@ impl Sftp {
         }
         let operator = self.storage.operator();
         let place = self.storage.path(call.object);
-        let draft = self.storage.path(&draft_name(call.object));
+        let draft = self.storage.path(&draft_name());
         let written = match operator.write(&draft, bytes).await {
             Ok(_) => operator.rename(&draft, &place).await,
             Err(error) => Err(error),
@@ -102,10 +102,10 @@ impl Sftp {
 }
 
 /// No object can have this name, and no two puts the same.
-fn draft_name(name: &str) -> String {
+fn draft_name() -> String {
     // Hash maps have keys of their own; that is all the randomness which is needed here.
-    let unique = RandomState::new().build_hasher().finish();
-    format!(".tmp/{}~{unique:016x}", name.replace('/', "~"))
+    let unique = || RandomState::new().build_hasher().finish();
+    format!(".tmp/{:016x}{:016x}", unique(), unique())
 }
 
 impl Storage for Sftp {
@@ -118,7 +118,17 @@ impl Storage for Sftp {
         name: &'a str,
         range: Option<Range<u64>>,
     ) -> BoxFuture<'a, Result<Bytes, StorageError>> {
-        self.storage.read(name, range)
+        Box::pin(async move {
+            match self.storage.read(name, range).await {
+                // A folder can be opened, and fails when it is read.
+                Err(error) if error.kind == ErrorKind::Unreachable => {
+                    let call = Call { operation: "read", object: name };
+                    let folder = self.storage.is_folder(call).await?;
+                    Err(if folder { call.error(ErrorKind::NotFound, false, None) } else { error })
+                }
+                read => read,
+            }
+        })
     }
 
     fn list<'a>(&'a self, prefix: &'a str) -> BoxStream<'a, Result<Listed, StorageError>> {
@@ -126,7 +136,15 @@ impl Storage for Sftp {
     }
 
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {
-        self.storage.delete(name)
+        Box::pin(async move {
+            match self.storage.delete(name).await {
+                Err(error) if error.kind == ErrorKind::Unreachable => {
+                    let call = Call { operation: "delete", object: name };
+                    if self.storage.is_folder(call).await? { Ok(()) } else { Err(error) }
+                }
+                deleted => deleted,
+            }
+        })
     }
 
     fn capabilities(&self) -> Capabilities {

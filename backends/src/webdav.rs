@@ -121,20 +121,6 @@ impl WebDav {
             (put, _) => put,
         }
     }
-
-    /// Names with a folder are objects; others may be folders themselves.
-    async fn is_folder(&self, call: Call<'_>) -> Result<bool, StorageError> {
-        if call.object.contains('/')
-            || heirloom_engine::repository::check_name(call.object).is_err()
-        {
-            return Ok(false);
-        }
-        match self.storage.operator().stat(call.object).await {
-            Ok(found) => Ok(found.is_dir()),
-            Err(error) if error.kind() == opendal::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(self.storage.failed(call, &error)),
-        }
-    }
 }
 
 /// The answer is 409 by the standard; some servers say 404, or that the object itself was not found.
@@ -155,7 +141,7 @@ impl Storage for WebDav {
     ) -> BoxFuture<'a, Result<Bytes, StorageError>> {
         Box::pin(async move {
             let call = Call { operation: "read", object: name };
-            if self.is_folder(call).await? {
+            if self.storage.is_folder(call).await? {
                 return Err(call.error(ErrorKind::NotFound, false, None));
             }
             self.storage.read(name, range).await
@@ -169,7 +155,11 @@ impl Storage for WebDav {
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {
         Box::pin(async move {
             let call = Call { operation: "delete", object: name };
-            if self.is_folder(call).await? { Ok(()) } else { self.storage.delete(name).await }
+            if self.storage.is_folder(call).await? {
+                Ok(())
+            } else {
+                self.storage.delete(name).await
+            }
         })
     }
 

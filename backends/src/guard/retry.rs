@@ -11,7 +11,6 @@ use super::Guard;
 use crate::failure::Call;
 use crate::http::HttpError;
 
-const FIRST_DELAY: Duration = Duration::from_millis(500);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 /// Whoever asks for more patience than this is told to the user instead.
 const RETRY_AFTER_MAX: Duration = Duration::from_mins(10);
@@ -31,7 +30,7 @@ where
         attempt()
     };
     let delays = ExponentialBuilder::new()
-        .with_min_delay(FIRST_DELAY)
+        .with_min_delay(guard.first_delay)
         .with_max_delay(LONGEST_DELAY)
         .with_max_times(guard.retries)
         .with_jitter();

@@ -4,11 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use heirloom_engine::error::ErrorKind;
 use http::header::{CONTENT_LENGTH, RETRY_AFTER};
+use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
 use super::words::Words;
-use super::{Http, HttpBody, HttpError};
+use super::{HttpBody, HttpError};
 
 /// How much of the body of an error is read.
 pub(crate) const REASON_BYTES_MAX: usize = 64 << 10;
@@ -97,25 +98,25 @@ struct Reason {
     message: String,
 }
 
-/// The error that an answer with a status of 4xx or 5xx stands for.
-pub(crate) fn judge(
-    http: &Http,
-    host: &str,
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> HttpError {
-    let words = Words::new(http.secrets.clone(), Vec::new());
-    verdict(host, status, headers, body, &words)
+/// Who answered, and what of the question must not be repeated. Travels with the answer.
+#[derive(Clone)]
+pub(super) struct Origin {
+    pub(super) host: String,
+    pub(super) words: Words,
 }
 
-fn verdict(
-    host: &str,
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: &[u8],
-    words: &Words,
-) -> HttpError {
+/// The error that an answer with a status of 4xx or 5xx stands for. `body` is its beginning.
+pub(crate) fn judge(parts: &Parts, body: &[u8]) -> HttpError {
+    let Origin { host, words } = parts
+        .extensions
+        .get()
+        .cloned()
+        .unwrap_or_else(|| Origin { host: "the server".to_owned(), words: Words::default() });
+    verdict(&host, parts, body, &words)
+}
+
+fn verdict(host: &str, parts: &Parts, body: &[u8], words: &Words) -> HttpError {
+    let (status, headers) = (parts.status, &parts.headers);
     let reason = Reason::of(body);
     let retry_after = retry_after(headers);
     let of_code = CODES.iter().find(|(code, _)| *code == reason.code).map(|(_, verdict)| *verdict);
@@ -126,7 +127,7 @@ fn verdict(
     } else {
         of_code.unwrap_or_else(|| of_status(status))
     };
-    let mut parts = vec![format!("{host} answered {}", status.as_u16())];
+    let mut said = vec![format!("{host} answered {}", status.as_u16())];
     let region = headers.get("x-amz-bucket-region").and_then(|value| value.to_str().ok());
     let region = region.filter(|_| kind == ErrorKind::Configuration);
     let region = region.map(|region| format!("its region is {region}")).unwrap_or_default();
@@ -136,9 +137,9 @@ fn verdict(
     } else {
         words.clean(&theirs)
     };
-    parts.extend([ours.to_owned(), words.clean(&region), theirs]);
-    parts.retain(|part| !part.is_empty());
-    let message = parts.join(": ");
+    said.extend([ours.to_owned(), words.clean(&region), theirs]);
+    said.retain(|part| !part.is_empty());
+    let message = said.join(": ");
     HttpError { kind, temporary, message, status: Some(status.as_u16()), retry_after }
 }
 
@@ -160,8 +161,6 @@ fn of_status(status: StatusCode) -> Verdict {
 /// Lets every answer pass but a request to slow down.
 pub(super) async fn slowed_down(
     answer: http::Response<HttpBody>,
-    host: &str,
-    words: &Words,
 ) -> Result<http::Response<HttpBody>, HttpError> {
     let status = answer.status();
     if !matches!(status.as_u16(), 403 | 429 | 503) {
@@ -170,7 +169,7 @@ pub(super) async fn slowed_down(
     let (parts, body) = answer.into_parts();
     let (start, body) = body.peek(REASON_BYTES_MAX).await?;
     if asks_to_slow_down(status, &parts.headers, &Reason::of(&start)) {
-        return Err(verdict(host, status, &parts.headers, &start, words));
+        return Err(judge(&parts, &start));
     }
     Ok(http::Response::from_parts(parts, body))
 }

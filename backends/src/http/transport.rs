@@ -64,7 +64,7 @@ impl Transport {
             kind,
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
-            host: request.uri().authority().map(|a| a.host().to_owned()).unwrap_or_default(),
+            host: host_of(request.uri()),
             range: Wanted::of(request.headers()),
         };
         if self.family == Family::WebDav && asked.method == Method::DELETE {
@@ -122,7 +122,14 @@ impl Transport {
         }
         let (mut parts, body) = answer.into_parts();
         let (reason, _) = body.peek(REASON_BYTES_MAX).await.unwrap_or_else(|_| HttpBody::none());
-        let error = judge(&self.http, &asked.host, status, &parts.headers, &reason);
+        let mut error = judge(&parts, &reason);
+        if self.family == Family::S3
+            && asked.kind == RequestKind::List
+            && error.kind == ErrorKind::NotFound
+        {
+            // A folder that does not exist is an empty listing; what is missing is the bucket.
+            error.kind = ErrorKind::Configuration;
+        }
         let folder_exists =
             asked.method.as_str() == "MKCOL" && status == StatusCode::METHOD_NOT_ALLOWED;
         if error.kind == ErrorKind::NotFound || folder_exists {
@@ -156,6 +163,11 @@ impl Asked {
         }
         Ok(())
     }
+}
+
+fn host_of(uri: &http::Uri) -> String {
+    let host = uri.host().unwrap_or_default();
+    uri.port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 fn kind_of<T>(request: &http::Request<T>) -> RequestKind {

@@ -100,7 +100,7 @@ impl Wire {
         expected: Option<u64>,
         words: Words,
         host: String,
-    ) -> BoxStream<'static, Result<Bytes, HttpError>> {
+    ) -> impl Stream<Item = Result<Bytes, HttpError>> + Send + 'static {
         let arriving = Arriving { body: body.boxed(), wire: self, expected, words, host, got: 0 };
         stream::unfold(Some(arriving), |arriving| async move {
             let mut arriving = arriving?;
@@ -109,8 +109,6 @@ impl Wire {
                 Err(error) => Some((Err(error), None)),
             }
         })
-        .fuse()
-        .boxed()
     }
 
     async fn hold(&self, wait: impl Future<Output = ()>) {
@@ -188,6 +186,6 @@ impl HttpBody {
     pub(super) fn from_stream(
         stream: impl Stream<Item = Result<Bytes, HttpError>> + Send + 'static,
     ) -> Self {
-        Self(stream.boxed())
+        Self(stream.fuse().boxed())
     }
 }

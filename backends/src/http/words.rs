@@ -81,10 +81,7 @@ fn deepest(error: &reqwest::Error) -> Reason {
     let mut tls = None;
     while let Some(next) = last.source() {
         last = next;
-        let inner = last.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(inner) = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            tls = Some(inner.to_string());
-        }
+        tls = tls.or_else(|| last.downcast_ref().and_then(tls_in));
     }
     match tls {
         Some(text) => Reason { text, tls: true },
@@ -93,6 +90,15 @@ fn deepest(error: &reqwest::Error) -> Reason {
             Reason { text: "the request failed".to_owned(), tls: false }
         }
         None => Reason { text: last.to_string(), tls: false },
+    }
+}
+
+/// An error of TLS hides in one of input and output, maybe in two; `source` leaves these out.
+fn tls_in(error: &io::Error) -> Option<String> {
+    let inner = error.get_ref()?;
+    match inner.downcast_ref::<rustls::Error>() {
+        Some(tls) => Some(tls.to_string()),
+        None => tls_in(inner.downcast_ref()?),
     }
 }
 
@@ -111,6 +117,7 @@ pub(super) fn secrets_of(request: &http::Request<Bytes>) -> Vec<String> {
         .chain([query])
         .flat_map(|text| text.split(separators))
         .filter(|word| word.len() >= SUSPICIOUS_BYTES)
+        .chain([query])
         .map(str::to_owned)
         .collect();
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
