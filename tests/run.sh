@@ -18,42 +18,67 @@ export RUST_BACKTRACE=${RUST_BACKTRACE:-0} RUST_LIB_BACKTRACE=${RUST_LIB_BACKTRA
 
 step() { printf '\n== %s\n' "$*" >&2; }
 
-# Debian packages by the program that shows whether they are there.
-install_packages() {
-  local wanted=() missing=() pair
-  wanted=(strace:strace setfattr:attr setfacl:acl unshare:util-linux python3:python3 git:git cc:build-essential)
-  for pair in "${wanted[@]}"; do
-    command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
-  done
-  if [ -f tests/independent/requirements.txt ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
-    missing+=(python3-venv)
+# Runs as root, if that is possible without asking.
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  else
+    sudo -n "$@"
   fi
+}
+
+# Debian packages by the program or file that shows whether they are there.
+missing_packages() {
+  local pair found
+  for pair in \
+    strace:strace setfattr:attr setfacl:acl unshare:util-linux python3:python3 git:git cc:build-essential \
+    apache2:apache2-bin htpasswd:apache2-utils nginx:nginx rclone:rclone \
+    /usr/lib/nginx/modules/ngx_http_dav_ext_module.so:libnginx-mod-http-dav-ext; do
+    found=${pair%%:*}
+    PATH=$PATH:/usr/sbin:/sbin command -v "$found" >/dev/null || [ -e "$found" ] || echo "${pair#*:}"
+  done
+  python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+}
+
+# A package of a server starts that server, now and at every boot. The suites start their own.
+install_quietly() {
+  local policy=/usr/sbin/policy-rc.d own_policy=false status=0
+  if [ ! -e "$policy" ]; then
+    own_policy=true
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod 755 "$policy"
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq -y --no-install-recommends "$@" >&2 || status=$?
+  ! $own_policy || as_root rm -f "$policy"
+  case " $* " in
+    *" nginx "*) as_root systemctl disable --quiet nginx >/dev/null 2>&1 || true ;;
+  esac
+  return $status
+}
+
+install_packages() {
+  local missing
+  mapfile -t missing < <(missing_packages)
   [ ${#missing[@]} -gt 0 ] || return 0
-  if ! command -v apt-get >/dev/null; then
+  if ! command -v apt-get >/dev/null || ! as_root true 2>/dev/null; then
     echo "please install: ${missing[*]}" >&2
     return 0
   fi
-  local as_root=()
-  if [ "$(id -u)" -ne 0 ]; then
-    if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null; then
-      echo "please install: ${missing[*]}" >&2
-      return 0
-    fi
-    as_root=(sudo -n)
-  fi
   step "installing ${missing[*]}"
-  "${as_root[@]}" apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -qq -y --no-install-recommends "${missing[@]}" >&2
+  as_root apt-get update -qq
+  install_quietly "${missing[@]}"
 }
 
-# The second reader is written in Python, with libraries that are not ours.
+# Python programs in a place of their own: the second reader's libraries, and the servers that are written in Python.
 install_python() {
-  local requirements=tests/independent/requirements.txt venv=tests/independent/.venv
+  local folder=$1
+  local requirements=$folder/requirements.txt venv=$folder/.venv
   [ -f "$requirements" ] || return 0
   if [ -f "$venv/installed" ] && cmp -s "$requirements" "$venv/installed"; then
     return 0
   fi
-  step "installing the second reader's libraries"
+  step "installing what $requirements names"
   rm -rf "$venv"
   python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
@@ -61,7 +86,8 @@ install_python() {
 }
 
 install_packages
-install_python
+install_python tests/independent
+install_python tests/servers
 if ! cargo nextest --version >/dev/null 2>&1; then
   step "installing cargo-nextest"
   cargo install --locked cargo-nextest

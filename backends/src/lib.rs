@@ -1,7 +1,7 @@
 //! Stores for the engine: local disk, and everything that Apache OpenDAL reaches.
 //!
 //! An [`Address`] says where a repository lies; [`open`] turns it into a [`Storage`]. Opening touches nothing: a local
-//! folder is made by the first object that is put into it. Every store passes the conformance suite (`tests/conformance`)
+//! folder is made by the first object that is put into it. Every store passes the suite in [`conformance`]
 //! and must be used from within a tokio runtime, whose blocking threads carry the file operations. A store over the network
 //! stands behind a [`Guard`]; one that is opened elsewhere, as plugins are, gets its own from [`guard()`].
 //!
@@ -16,6 +16,7 @@
 
 mod adapter;
 mod address;
+pub mod conformance;
 pub mod doctor;
 mod failure;
 pub mod gdrive;

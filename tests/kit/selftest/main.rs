@@ -1,5 +1,9 @@
 //! The kit itself: a generator that skips, or a comparer that overlooks, would make every other suite blind.
 
+mod dav;
+mod proxy;
+mod servers;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::Write as _;

@@ -10,6 +10,10 @@
 //! - [`TreePlan`] is a random file tree, the same for the same seed; [`assert_same_tree`] compares two on disk
 //! - [`DriveEmulator`] is Google Drive on this machine
 //! - [`storage_conformance`] is the contract of every store
+//! - [`SlowStorage`] is as far away as one wants
+//! - [`Moto`](servers::Moto), [`Apache`](servers::Apache), [`Nginx`](servers::Nginx) and others are real servers;
+//!   [`TearingDav`] is one that tears writes; [`Proxy`] stands before any of them and misbehaves
+//! - [`Place`] is a store's address with what opens it; [`raw_http`] asks a server without any store
 //!
 //! Helpers return `Result`; the test decides to panic.
 
@@ -18,16 +22,24 @@ mod clock;
 mod compare;
 mod conformance;
 mod counting;
+mod dav;
 mod drive;
 mod fault;
 mod hook;
 mod lab;
+mod listener;
 mod memory;
+mod pipe;
+mod place;
 mod plan;
 mod plan_on_disk;
 mod progress;
+mod proxy;
 mod random;
+mod raw_http;
 mod scratch;
+pub mod servers;
+mod slow;
 mod xattr;
 
 pub use self::client::{
@@ -38,6 +50,7 @@ pub use self::clock::TestClock;
 pub use self::compare::{Compared, assert_same_tree, tree_differences};
 pub use self::conformance::storage_conformance;
 pub use self::counting::{CountingStorage, Counts};
+pub use self::dav::{DavHabits, TearingDav};
 pub use self::drive::{
     DRIVE_CLIENT_ID, DRIVE_CLIENT_SECRET, DRIVE_REFRESH_TOKEN, DriveEmulator, DriveFault,
     DriveFile, DriveRequest, Late, Trouble,
@@ -46,10 +59,14 @@ pub use self::fault::{Counted, Fault, FaultStorage};
 pub use self::hook::HookStorage;
 pub use self::lab::{Lab, restore_all};
 pub use self::memory::MemoryStorage;
+pub use self::place::Place;
 pub use self::plan::{Content, Node, NodeKind, TreePlan, TreeShape, tree_plans};
 pub use self::progress::CollectedProgress;
+pub use self::proxy::{Exchange, Fault as ProxyFault, Proxy, Times};
 pub use self::random::Random;
+pub use self::raw_http::{RawAnswer, raw_http};
 pub use self::scratch::{is_continuous_integration, is_thorough, scratch_folder};
+pub use self::slow::{Distance, SlowStorage};
 
 /// Runs a future to its end on a runtime of two threads.
 pub fn block_on<F: Future>(future: F) -> F::Output {
