@@ -40,6 +40,7 @@ use self::folders::Folders;
 use self::ids::Ids;
 use self::oauth::Tokens;
 use self::store::Drive;
+pub(crate) use self::store::PATIENCE;
 use crate::AddressError;
 use crate::http::{Http, HttpError};
 use crate::options::StoreSettings;

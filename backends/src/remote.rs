@@ -1,6 +1,7 @@
 //! Which kind of store a scheme stands for, and what guards it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use heirloom_engine::repository::Storage;
 
@@ -26,6 +27,8 @@ pub(crate) fn open(
             .map_err(|error| unusable(scheme, error))
     };
     let mut over_http = true;
+    // A listing of flags waits until everybody can see them.
+    let patience = if scheme == "gdrive" { gdrive::PATIENCE } else { Duration::ZERO };
     let storage = match scheme {
         "s3" => s3::open(&rest, &settings, http()?),
         "webdav+https" | "webdav+http" => webdav::open(scheme, &rest, &settings, http()?),
@@ -41,7 +44,7 @@ pub(crate) fn open(
     Ok(guard(
         storage,
         Guard {
-            timeout: tuning.timeout,
+            timeout: tuning.timeout + patience,
             retries: tuning.retries.unwrap_or(usual.retries),
             connections: tuning.connections,
             upload_limit: settings.upload_limit,

@@ -26,7 +26,7 @@ use crate::failure::Call;
 use crate::http::HttpError;
 
 /// How long an own flag may stay invisible.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Between two looks for an own flag; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
