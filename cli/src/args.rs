@@ -6,6 +6,7 @@ pub(crate) mod filters;
 pub(crate) mod global;
 pub(crate) mod init;
 pub(crate) mod key;
+pub(crate) mod login;
 pub(crate) mod ls;
 pub(crate) mod restore;
 pub(crate) mod snapshot;
@@ -19,6 +20,7 @@ use self::doctor::DoctorArgs;
 use self::global::GlobalArgs;
 use self::init::InitArgs;
 use self::key::KeyArgs;
+use self::login::LoginArgs;
 use self::ls::LsArgs;
 use self::restore::RestoreArgs;
 use self::snapshot::SnapshotArgs;
@@ -75,6 +77,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Manage the passphrases and keys that open the repository
     Key(KeyArgs),
+    /// Allow this program to use a store that wants a login
+    Login(LoginArgs),
     /// Print a page of the manual
     Manual {
         /// The page

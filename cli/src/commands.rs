@@ -6,6 +6,7 @@ mod completions;
 mod doctor;
 mod init;
 mod key;
+mod login;
 mod ls;
 mod manual;
 mod restore;
@@ -62,6 +63,7 @@ fn dispatch(
         Command::Cat(arguments) => cat::run(&settings()?, &arguments),
         Command::Doctor(arguments) => doctor::run(settings()?, &arguments),
         Command::Key(arguments) => key::run(&settings()?, &arguments),
+        Command::Login(arguments) => login::run(&settings()?, &arguments),
     }
 }
 

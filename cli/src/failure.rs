@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use heirloom_backends::AddressError;
+use heirloom_backends::gdrive::login::LoginError;
 use heirloom_engine::backup::BackupError;
 use heirloom_engine::error::{ReadError, StorageError};
 use heirloom_engine::id::SessionId;
@@ -45,6 +46,8 @@ pub(crate) enum Failure {
     },
     /// The address leads nowhere.
     Address(AddressError),
+    /// Nobody is logged in.
+    Login(LoginFailure),
     /// The repository cannot be opened, read or written.
     Repository(RepositoryError),
     /// No snapshot was taken.
@@ -122,6 +125,17 @@ pub(crate) enum SettingFailure {
     },
     /// The terminal cannot be used to ask.
     Terminal(io::Error),
+}
+
+/// Nobody is logged in.
+#[derive(Debug)]
+pub(crate) enum LoginFailure {
+    /// The address is of a store without a login.
+    NotOffered,
+    /// An option is missing or makes no sense.
+    Settings(AddressError),
+    /// It did not work.
+    Store(LoginError),
 }
 
 /// Something that a flag names cannot be used.

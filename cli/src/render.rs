@@ -4,6 +4,7 @@ pub(crate) mod doctor;
 pub(crate) mod entry;
 pub(crate) mod failure;
 pub(crate) mod key;
+pub(crate) mod login;
 pub(crate) mod names;
 pub(crate) mod numbers;
 pub(crate) mod objects;

@@ -1,10 +1,10 @@
 //! Waits until others can see what this process has announced.
 //!
-//! The engine's protocol is: put a flag, then look for the flags of others; of two clients at least one sees the other. That holds
-//! where a listing shows everything that was put before it. Drive's listings come late. But what they show to one client they
-//! soon show to all; so a listing of flags is repeated until it shows this process's own, and once more after
-//! a settling time. What somebody else had put before is then in it, unless his flag was later than ours by more than the settling
-//! time, and then he sees ours. Listings of packs and index are not flags: what they lack is stored again, or looked up by name.
+//! The engine's protocol is: put a flag, then look for the flags of others; of two clients at least one sees the other. That
+//! holds where a listing shows everything that was put before it. Drive's listings come late. So a listing of flags is repeated
+//! until it shows this process's own, and once more after a settling time. That is enough if a flag does not appear to one client
+//! later than to another by more than the settling time, however late to both (docs/decisions/0007-own-drive-store.md has the
+//! proof). Listings of packs and index are no flags: what they lack is stored again, or looked up by name.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,6 @@
 //! What to say about a failure: what failed, on which object or path, and what to do next.
 
+mod login;
 mod repository;
 mod setting;
 
@@ -49,6 +50,7 @@ pub(crate) fn message(failure: &Failure) -> Option<Message> {
             Message::bare(Exit::Failed, format!("the system refused: {}", io(source)))
         }
         Failure::Address(error) => address_message(error),
+        Failure::Login(failure) => login::message(failure),
         Failure::Repository(error) => repository::message(error),
         Failure::Backup(error) => backup_message(error),
         Failure::Restore(error) => restore_message(error),
@@ -90,6 +92,7 @@ fn address_message(error: &AddressError) -> Message {
         AddressError::NotAvailable { .. } => {
             "use a folder, or a build of heirloom that knows this kind of store"
         }
+        AddressError::Service { .. } => "check the address and the options of the store",
         AddressError::FileUrl | AddressError::NotText | AddressError::ZeroByte => {
             "write a folder (/srv/backup) or a URL (file:///srv/backup)"
         }

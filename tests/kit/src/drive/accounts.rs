@@ -186,12 +186,8 @@ fn denial(status: u16, error: &str) -> Answer {
 
 fn base64url(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
-    let groups = bits.as_bytes().chunks(6);
-    groups
-        .map(|group| {
-            let padded = format!("{:0<6}", String::from_utf8_lossy(group));
-            char::from(ALPHABET[usize::from_str_radix(&padded, 2).expect("six bits")])
-        })
-        .collect()
+    let digits = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+    let bits: Vec<u8> = digits.collect();
+    let value = |group: &[u8]| (0..6).fold(0, |sum, at| sum << 1 | group.get(at).unwrap_or(&0));
+    bits.chunks(6).map(|group| char::from(ALPHABET[usize::from(value(group))])).collect()
 }

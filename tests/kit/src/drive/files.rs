@@ -32,7 +32,7 @@ pub(super) fn described(world: &World, body: &[u8], data: Option<Bytes>) -> Opti
     let kind = text("mimeType").unwrap_or("application/octet-stream");
     let mut node = Node::new(text("name").unwrap_or("Untitled"), "", kind, data);
     node.parents = parents.iter().map(|id| world.real_id(id).to_owned()).collect();
-    node.id = text("id").unwrap_or_default().to_owned();
+    text("id").unwrap_or_default().clone_into(&mut node.id);
     Some(node)
 }
 
