@@ -14,6 +14,8 @@
 //! what OpenDAL finds: shared configuration with `profile`, a container's or a machine's role. Nothing here relies on a
 //! conditional put, on append, or on the order of a listing: servers claim them and lose data.
 
+pub(crate) mod listing;
+
 use std::sync::Arc;
 
 use heirloom_engine::repository::{Capabilities, Storage};

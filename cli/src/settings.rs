@@ -240,8 +240,6 @@ pub(crate) struct Settings {
     pub(crate) new_passphrase: Option<PassphraseSource>,
     /// Folder of the cache; `None` for no cache.
     pub(crate) cache: Option<PathBuf>,
-    /// Folder where logins to stores are kept.
-    pub(crate) tokens: PathBuf,
     pub(crate) threads: Option<usize>,
     /// Options and limits of the store.
     pub(crate) store: StoreSettings,
@@ -282,7 +280,6 @@ impl Settings {
             credentials: CredentialSources::resolve(arguments, environment, &profile),
             new_passphrase: new_passphrase(environment),
             cache,
-            tokens: folders.config_dir().join("heirloom/tokens"),
             threads: arguments.threads.map(std::num::NonZero::get),
             store,
             output: output(arguments),

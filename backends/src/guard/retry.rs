@@ -51,8 +51,7 @@ where
             let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
             let store = guard.kind.as_str();
             tracing::info!(
-                target: "heirloom::store", store, operation, object, attempt, kind = ?error.kind,
-                reason = error.source.as_ref().map(tracing::field::display), millis,
+                target: "heirloom::store", store, operation, object, attempt, kind = ?error.kind, millis,
                 "will be tried again"
             );
         })

@@ -152,7 +152,7 @@ fn of_status(status: StatusCode) -> Verdict {
         416 => (ErrorKind::Protocol, false, "the range reaches beyond the end of the object"),
         429 => (ErrorKind::RateLimited, true, "it asks to slow down"),
         507 => (ErrorKind::NoSpace, false, "the store is full"),
-        300..=399 => WRONG_REGION,
+        300..=399 => (ErrorKind::Configuration, false, "it redirects without saying where to"),
         408 | 421 | 423 | 425 | 499 | 500..=599 => (ErrorKind::Unreachable, true, ""),
         _ => (ErrorKind::Protocol, false, ""),
     }

@@ -16,9 +16,12 @@ use opendal::{Buffer, HttpTransport, HttpTransporter, OperationContext, Operator
 
 use super::range::Wanted;
 use super::{Http, HttpBody, HttpError, REASON_BYTES_MAX, judge};
+use crate::s3;
 use crate::traffic::RequestKind;
 use crate::webdav::multistatus;
 
+/// A page of S3 has at most a thousand names.
+const LISTING_BYTES_MAX: usize = 16 << 20;
 /// A listing of a folder of WebDAV is one answer; a hundred thousand objects need about half of this.
 const MULTISTATUS_BYTES_MAX: usize = 128 << 20;
 
@@ -64,6 +67,7 @@ impl Transport {
             kind,
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
+            query: request.uri().query().unwrap_or_default().to_owned(),
             host: host_of(request.uri()),
             range: Wanted::of(request.headers()),
         };
@@ -95,13 +99,15 @@ impl Transport {
                 } else {
                     multistatus::canonical_entry(&listing)
                 };
-                let listing = listing.map_err(|what| {
-                    let message = format!("{}: {what}", asked.host);
-                    HttpError::unanswered(ErrorKind::Protocol, false, message)
-                })?;
+                let listing = listing.map_err(|what| asked.nonsense(what))?;
                 parts.headers.remove(http::header::CONTENT_LENGTH);
                 return Ok(http::Response::from_parts(parts, whole(listing.into())));
             }
+        }
+        if self.family == Family::S3 && asked.kind == RequestKind::List {
+            let page = body.collect(LISTING_BYTES_MAX).await?;
+            s3::listing::check(&page, &asked.query).map_err(|what| asked.nonsense(what))?;
+            return Ok(http::Response::from_parts(parts, whole(page.into())));
         }
         if let Some(range) = asked.range
             && asked.method == Method::GET
@@ -150,11 +156,17 @@ struct Asked {
     kind: RequestKind,
     method: Method,
     path: String,
+    query: String,
     host: String,
     range: Option<Wanted>,
 }
 
 impl Asked {
+    fn nonsense(&self, what: &str) -> HttpError {
+        let message = format!("{}: {what}", self.host);
+        HttpError::unanswered(ErrorKind::Protocol, false, message)
+    }
+
     /// Every server takes it as: with all that it holds.
     fn refuse_a_folder(&self) -> Result<(), HttpError> {
         if self.path.ends_with('/') {

@@ -123,7 +123,7 @@ fn entries(body: &[u8]) -> Result<Vec<Entry>, &'static str> {
 }
 
 /// What stands between `&` and `;`. Entities of a document type are never expanded.
-fn entity(name: &str) -> Option<String> {
+pub(crate) fn entity(name: &str) -> Option<String> {
     let found = match name {
         "amp" => '&',
         "lt" => '<',

@@ -1,6 +1,5 @@
 //! `heirloom login`.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use heirloom_backends::gdrive::login::{Login, LoginError};
@@ -21,11 +20,7 @@ pub(crate) fn run(settings: &Settings, arguments: &LoginArgs) -> Result<Exit, Fa
     if scheme != "gdrive" {
         return Err(not_offered());
     }
-    let store = StoreSettings {
-        options: options(arguments),
-        tokens: settings.tokens.clone(),
-        ..StoreSettings::default()
-    };
+    let store = settings_of(settings, arguments);
     let login =
         Login::new(rest, &store).map_err(|error| Failure::Login(LoginFailure::Settings(error)))?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::System)?;
@@ -41,16 +36,17 @@ pub(crate) fn run(settings: &Settings, arguments: &LoginArgs) -> Result<Exit, Fa
     Ok(Exit::Success)
 }
 
-fn options(arguments: &LoginArgs) -> BTreeMap<String, String> {
-    let mut options: BTreeMap<String, String> = arguments.options.iter().cloned().collect();
+/// The flags of this command are options like any other.
+fn settings_of(settings: &Settings, arguments: &LoginArgs) -> StoreSettings {
+    let mut store = settings.store.clone();
     if let Some(id) = &arguments.client_id {
-        options.insert("client_id".to_owned(), id.clone());
+        store.options.insert("client_id".to_owned(), id.clone());
     }
     if let Some(path) = &arguments.client_secret_file {
         let path = path.to_string_lossy().into_owned();
-        options.insert("client_secret_file".to_owned(), path);
+        store.options.insert("client_secret_file".to_owned(), path);
     }
-    options
+    store
 }
 
 fn not_offered() -> Failure {
