@@ -128,10 +128,10 @@ impl State {
             return Ok(refusal(StatusCode::UNAUTHORIZED));
         }
         let method = request.method().clone();
-        if method == Method::PUT {
-            if let Some(status) = self.refuses_put(request.headers()) {
-                return Ok(refusal(status));
-            }
+        let refused =
+            if method == Method::PUT { self.refuses_put(request.headers()) } else { None };
+        if let Some(status) = refused {
+            return Ok(refusal(status));
         }
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
         let base = format!("http://{}", host.unwrap_or_default());

@@ -1,5 +1,6 @@
 //! The smallest HTTP client: one request, one connection, the whole answer. For setting servers up and looking at them.
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 /// Longer than any server takes for what a test asks with this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server's answer, as it came.
 #[derive(Debug, Clone)]
@@ -48,9 +49,9 @@ pub fn raw_http(
     let length = body.len();
     let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {server}\r\n");
     for (name, value) in headers {
-        request += &format!("{name}: {value}\r\n");
+        write!(request, "{name}: {value}\r\n")?;
     }
-    request += &format!("content-length: {length}\r\nconnection: close\r\n\r\n");
+    write!(request, "content-length: {length}\r\nconnection: close\r\n\r\n")?;
     connection.write_all(request.as_bytes()).context("send")?;
     // A server may answer and close without reading everything; its answer counts.
     let sent = connection.write_all(body);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
@@ -75,15 +75,13 @@ impl Garage {
 }
 
 fn configuration(root: &Path, port: u16) -> Result<String> {
-    let folder = |name: &str| -> PathBuf { root.join(name) };
+    let folder = root.display();
     let inside = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
     Ok(format!(
-        "metadata_dir = {meta:?}\ndata_dir = {data:?}\ndb_engine = \"sqlite\"\n\
+        "metadata_dir = \"{folder}/meta\"\ndata_dir = \"{folder}/data\"\ndb_engine = \"sqlite\"\n\
          replication_factor = 1\nrpc_bind_addr = \"{inside}\"\nrpc_public_addr = \"{inside}\"\n\
          rpc_secret = \"{secret}\"\n[s3_api]\ns3_region = \"{REGION}\"\n\
          api_bind_addr = \"127.0.0.1:{port}\"\nroot_domain = \".s3.garage.localhost\"\n",
-        meta = folder("meta"),
-        data = folder("data"),
         secret = "9f93".repeat(16),
     ))
 }

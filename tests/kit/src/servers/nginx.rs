@@ -83,10 +83,9 @@ fn configuration(root: &Path, port: u16, login: Login) -> String {
             format!("auth_basic store; auth_basic_user_file {folder}/passwords;")
         }
     };
-    let mut paths = format!("client_body_temp_path {folder}/tmp;");
-    for module in ["proxy", "fastcgi", "uwsgi", "scgi"] {
-        paths += &format!("{module}_temp_path {folder}/tmp/{module};");
-    }
+    let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|module| format!("{module}_temp_path {folder}/tmp/{module};"))
+        .concat();
     format!(
         "load_module {MODULE};\n{user}\nworker_processes 2; daemon off; pid {folder}/pid;\n\
          error_log stderr;\nevents {{ worker_connections 256; }}\n\

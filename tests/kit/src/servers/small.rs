@@ -26,11 +26,11 @@ impl Wsgidav {
         let program = find_python_program("wsgidav")?;
         let (folder, process) = start("wsgidav", |root, port| {
             let settings = root.join("wsgidav.yaml");
-            let files = root.join("files");
+            let folder = root.display();
             fs::write(
                 &settings,
                 format!(
-                    "host: 127.0.0.1\nport: {port}\nprovider_mapping: {{\"/\": {files:?}}}\n\
+                    "host: 127.0.0.1\nport: {port}\nprovider_mapping: {{\"/\": \"{folder}/files\"}}\n\
                      simple_dc: {{user_mapping: {{\"*\": true}}}}\nproperty_manager: true\n\
                      lock_storage: true\nlogging: {{enable: false}}\n"
                 ),
