@@ -26,7 +26,10 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use self::throttle::Throttle;
+use crate::AddressError;
 use crate::failure::Call;
+use crate::options::StoreSettings;
+use crate::tuning::Tuned;
 
 /// The slowest line that an object may take.
 const SLOWEST_LINE: u64 = 16 << 10;
@@ -69,6 +72,21 @@ impl Guard {
             throttle: false,
             retry_after: |_| None,
         }
+    }
+
+    /// The same with what the options say, which are taken out of the settings; and the limits of the settings, kept here.
+    pub fn take_options(self, settings: &mut StoreSettings) -> Result<Self, AddressError> {
+        let Tuned { tuning, settings: others, .. } = Tuned::split("", settings)?;
+        *settings = others;
+        Ok(Self {
+            timeout: tuning.timeout,
+            retries: tuning.retries.unwrap_or(self.retries),
+            connections: tuning.connections,
+            upload_limit: settings.upload_limit,
+            download_limit: settings.download_limit,
+            throttle: true,
+            ..self
+        })
     }
 }
 

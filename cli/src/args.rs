@@ -8,6 +8,7 @@ pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod login;
 pub(crate) mod ls;
+pub(crate) mod plugin;
 pub(crate) mod restore;
 pub(crate) mod snapshot;
 pub(crate) mod snapshots;
@@ -22,6 +23,7 @@ use self::init::InitArgs;
 use self::key::KeyArgs;
 use self::login::LoginArgs;
 use self::ls::LsArgs;
+use self::plugin::PluginArgs;
 use self::restore::RestoreArgs;
 use self::snapshot::SnapshotArgs;
 use self::snapshots::SnapshotsArgs;
@@ -79,6 +81,8 @@ pub(crate) enum Command {
     Key(KeyArgs),
     /// Allow this program to use a store that wants a login
     Login(LoginArgs),
+    /// Find and test the plugins that reach other stores
+    Plugin(PluginArgs),
     /// Print a page of the manual
     Manual {
         /// The page

@@ -9,6 +9,7 @@ mod key;
 mod login;
 mod ls;
 mod manual;
+mod plugin;
 mod restore;
 mod snapshot;
 mod snapshots;
@@ -54,6 +55,7 @@ fn dispatch(
     match command {
         Command::Version => version::run(output),
         Command::Manual { page: ManualPage::ExitCodes } => manual::exit_codes(output),
+        Command::Plugin(arguments) => plugin::run(&settings()?, &arguments),
         Command::Completions { shell } => completions::run(shell),
         Command::Init(arguments) => init::run(&settings()?, &arguments),
         Command::Snapshot(arguments) => snapshot::run(&settings()?, &arguments),

@@ -10,6 +10,7 @@ use heirloom_engine::error::{ReadError, StorageError};
 use heirloom_engine::id::SessionId;
 use heirloom_engine::repository::RepositoryError;
 use heirloom_engine::restore::RestoreError;
+use heirloom_plugin_host::{FindError, PluginError};
 
 use crate::secrets::CommandFailure;
 
@@ -54,6 +55,8 @@ pub(crate) enum Failure {
     Backup(BackupError),
     /// The restore ended early.
     Restore(RestoreError),
+    /// There is no such plugin, or it does not work.
+    Plugin(PluginFailure),
 }
 
 /// Mistakes on the command line that clap does not see.
@@ -138,6 +141,15 @@ pub(crate) enum LoginFailure {
     Store(LoginError),
 }
 
+/// There is no such plugin, or it does not work.
+#[derive(Debug)]
+pub(crate) enum PluginFailure {
+    /// There is no such plugin, or none that may be started.
+    Find(FindError),
+    /// It does not work.
+    Plugin(PluginError),
+}
+
 /// Something that a flag names cannot be used.
 #[derive(Debug)]
 pub(crate) enum InputFailure {
@@ -210,4 +222,5 @@ from! {
     ReadError => Repository,
     BackupError => Backup,
     RestoreError => Restore,
+    PluginFailure => Plugin,
 }

@@ -9,6 +9,7 @@ mod exit;
 mod failure;
 mod logging;
 mod output;
+mod plugins;
 mod progress;
 mod render;
 mod secrets;

@@ -22,6 +22,7 @@ pub(crate) enum Event {
     Snapshot,
     Key,
     Finding,
+    Plugin,
 }
 
 impl Event {
@@ -35,6 +36,7 @@ impl Event {
             Self::Snapshot => "snapshot",
             Self::Key => "key",
             Self::Finding => "finding",
+            Self::Plugin => "plugin",
         }
     }
 }
@@ -163,6 +165,7 @@ mod tests {
             Event::Snapshot,
             Event::Key,
             Event::Finding,
+            Event::Plugin,
         ] {
             assert!(page.contains(&format!("| `{}` |", event.name())), "{event:?}");
         }

@@ -8,6 +8,7 @@ pub(crate) mod login;
 pub(crate) mod names;
 pub(crate) mod numbers;
 pub(crate) mod objects;
+pub(crate) mod plugin;
 pub(crate) mod problem;
 pub(crate) mod qr;
 pub(crate) mod restore;

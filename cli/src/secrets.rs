@@ -135,6 +135,12 @@ impl Prompt for Asker {
     }
 }
 
+/// A secret that is the first line of a file.
+pub(crate) fn first_line(path: &Path) -> Result<SecretString, Failure> {
+    let text = read_secret_file(path)?;
+    refuse_empty(SecretString::from(text.lines().next().unwrap_or_default()), None)
+}
+
 fn refuse_empty(
     secret: SecretString,
     origin: Option<&'static str>,

@@ -72,6 +72,12 @@ impl Environment {
         })
     }
 
+    fn store_by_key(&self) -> BTreeMap<String, SecretString> {
+        let key = |name: &String| name.strip_prefix(STORE_PREFIX).map(str::to_ascii_lowercase);
+        let with_key = |(name, value): (&String, &SecretString)| Some((key(name)?, value.clone()));
+        self.store.iter().filter_map(with_key).collect()
+    }
+
     /// What the backends may ask for: options of the store, and the variables of other programs.
     fn lookup(&self) -> Lookup {
         let store = self.store.clone();
@@ -124,6 +130,21 @@ fn secret(name: &'static str) -> Result<Option<SecretString>, Failure> {
             Err(_) => Err(Failure::Setting(SettingFailure::NotText { name })),
         },
     }
+}
+
+/// The whole environment; values that are no text too.
+pub(crate) fn variables() -> Vec<(String, OsString)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .collect()
+}
+
+/// Where plugins are looked for: this user's own, then wherever programs are.
+pub(crate) fn plugin_folders() -> Vec<PathBuf> {
+    let own = etcetera::base_strategy::choose_base_strategy()
+        .map(|folders| folders.data_dir().join("heirloom/plugins"));
+    let path = variable("PATH").unwrap_or_default();
+    own.into_iter().chain(std::env::split_paths(&path)).collect()
 }
 
 /// The name of whoever runs the program.
@@ -243,6 +264,8 @@ pub(crate) struct Settings {
     pub(crate) threads: Option<usize>,
     /// Options and limits of the store.
     pub(crate) store: StoreSettings,
+    /// Options from `HEIRLOOM_STORE_KEY`, under their keys; for stores that others look options up in.
+    pub(crate) store_variables: BTreeMap<String, SecretString>,
     pub(crate) output: Output,
 }
 
@@ -282,6 +305,7 @@ impl Settings {
             cache,
             threads: arguments.threads.map(std::num::NonZero::get),
             store,
+            store_variables: environment.store_by_key(),
             output: output(arguments),
         })
     }

@@ -65,7 +65,8 @@ fn a_first_snapshot_of_10_000_small_files_takes_few_puts() -> Result<()> {
     let folder = scratch_folder()?;
     let tree = folder.path().join("tree");
     make_small_files(&tree, 10_000)?;
-    let client = Client::new(line.storage()?, 1).with_cache(&folder.path().join("cache"));
+    let client =
+        Client::new(line.storage()?, 1).with_cache(&folder.path().join("cache")).named("s3");
     let context = client.context().clone();
     Repository::init(line.storage()?, &[identity_slot()], PACK_BYTES, context)?;
     line.proxy.forget_log();
@@ -80,7 +81,8 @@ fn an_unchanged_tree_takes_few_requests() -> Result<()> {
     let folder = scratch_folder()?;
     let tree = folder.path().join("tree");
     make_small_files(&tree, 1000)?;
-    let client = Client::new(line.storage()?, 1).with_cache(&folder.path().join("cache"));
+    let client =
+        Client::new(line.storage()?, 1).with_cache(&folder.path().join("cache")).named("s3");
     client.init()?;
     // The first run learns about the files, the second one what the first one made of the repository.
     for _ in 0..2 {
@@ -125,7 +127,7 @@ fn list_100_snapshots(times: usize) -> Result<Vec<(usize, String)>> {
     copy_to(&line.storage()?, &memory)?;
     line.proxy.forget_log();
     let list = |_| -> Result<(usize, String)> {
-        let client = Client::new(line.storage()?, 2).with_cache(&cache);
+        let client = Client::new(line.storage()?, 2).with_cache(&cache).named("s3");
         let taken = client.open()?.snapshots()?.taken.len();
         ensure!(taken == 100, "{taken} snapshots");
         Ok(line.cost())

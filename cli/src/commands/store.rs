@@ -12,6 +12,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::plugins;
 use crate::render::traffic;
 use crate::secrets::{self, Asker};
 use crate::settings::{CredentialSources, Settings};
@@ -37,13 +38,16 @@ impl Store {
     /// Touches nothing yet.
     pub(crate) fn locate(settings: &Settings) -> Result<Self, Failure> {
         let address = Address::parse(settings.place.address())?;
-        let opened = heirloom_backends::open(&address, &settings.store)?;
         let runtime = Builder::new_multi_thread()
             .worker_threads(RUNTIME_THREADS)
             .thread_name("store")
             .enable_all()
             .build()
             .map_err(Failure::System)?;
+        let opened = match address.plugin() {
+            Some((name, rest)) => plugins::open(name, rest, settings, runtime.handle())?,
+            None => heirloom_backends::open(&address, &settings.store)?,
+        };
         let context = Context {
             clock: Arc::new(SystemClock),
             runtime: runtime.handle().clone(),

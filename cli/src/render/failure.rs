@@ -1,6 +1,7 @@
 //! What to say about a failure: what failed, on which object or path, and what to do next.
 
 mod login;
+mod plugin;
 mod repository;
 mod setting;
 
@@ -54,6 +55,7 @@ pub(crate) fn message(failure: &Failure) -> Option<Message> {
         Failure::Repository(error) => repository::message(error),
         Failure::Backup(error) => backup_message(error),
         Failure::Restore(error) => restore_message(error),
+        Failure::Plugin(failure) => plugin::message(failure),
         Failure::NoRepository { address, default } => no_repository(address, *default),
         Failure::RepositoryExists { address } => Message::new(
             Exit::Failed,

@@ -79,6 +79,6 @@ impl Storage for SlowStorage {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { parallel: self.distance.parallel, ..self.inner.capabilities() }
+        Capabilities { parallel: self.distance.parallel, uploads: 4, ..self.inner.capabilities() }
     }
 }

@@ -134,7 +134,7 @@ fn storage(error: &StorageError) -> Message {
     Message::new(exit, what, hint)
 }
 
-fn storage_kind(kind: ErrorKind) -> (Exit, &'static str, &'static str) {
+pub(super) fn storage_kind(kind: ErrorKind) -> (Exit, &'static str, &'static str) {
     match kind {
         ErrorKind::NotFound => (
             Exit::Failed,
