@@ -12,39 +12,34 @@
 //! Retries are the caller's; this module repeats only what is part of one call: a request after its token was
 //! renewed, and the rest of an interrupted upload.
 
-mod api;
 mod config;
 mod copies;
 mod digest;
-mod endpoints;
-mod failure;
 mod files;
 mod flags;
 mod folders;
 mod ids;
-pub mod login;
-mod oauth;
 mod store;
 mod upload;
-mod vault;
 
 use std::sync::Arc;
 
 use heirloom_engine::repository::Storage;
 
-use self::api::Api;
 use self::config::Config;
 use self::copies::Copies;
 use self::flags::Flags;
 use self::folders::Folders;
 use self::ids::Ids;
-use self::oauth::Tokens;
 use self::store::Drive;
 pub(crate) use self::store::PATIENCE;
 use crate::AddressError;
-use crate::http::{Http, HttpError};
+use crate::google::{Api, Tokens, no_service};
+use crate::http::Http;
 use crate::options::StoreSettings;
 use crate::traffic::Traffic;
+
+pub use crate::google::login;
 
 /// The store at `gdrive:/folder/sub?key=value`; `rest` is what follows the colon. Google is not asked anything yet.
 pub(crate) fn open(
@@ -71,9 +66,4 @@ pub(crate) fn open(
 pub fn bare(rest: &str, settings: &StoreSettings) -> Result<Arc<dyn Storage>, AddressError> {
     let http = Http::new(settings, Arc::new(Traffic::default())).map_err(no_service)?;
     open(rest, settings, http)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it stands behind map_err")]
-fn no_service(error: HttpError) -> AddressError {
-    AddressError::Service { scheme: "gdrive".to_owned(), reason: error.to_string() }
 }

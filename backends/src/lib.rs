@@ -20,6 +20,7 @@ pub mod conformance;
 pub mod doctor;
 mod failure;
 pub mod gdrive;
+mod google;
 mod guard;
 mod http;
 mod icloud;

@@ -17,7 +17,7 @@ const PAGE: &str = "<p>you may close this page</p>";
 /// As the command would set it up: nothing but the client and its secret.
 fn settings(drive: &DriveEmulator, tokens: &Path) -> StoreSettings {
     let mut settings = crate::settings(drive);
-    settings.tokens = tokens.to_owned();
+    tokens.clone_into(&mut settings.tokens);
     settings.environment = std::sync::Arc::new(|name: &str| {
         (name == "HEIRLOOM_STORE_CLIENT_SECRET").then(|| DRIVE_CLIENT_SECRET.to_owned())
     });

@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::endpoints::Endpoints;
-use super::vault::{Account, Login};
 use crate::AddressError;
 use crate::address::percent_decode;
+use crate::google::{Account, Endpoints, Login, is_id};
 use crate::options::{Options, StoreSettings};
 
 const SHAPE: AddressError = AddressError::Shape { expected: "gdrive:/folder/sub" };
@@ -80,7 +79,7 @@ fn folders(path: &str) -> Result<Vec<String>, AddressError> {
 
 fn drive(id: Option<String>) -> Result<Option<String>, AddressError> {
     match id {
-        Some(id) if !super::api::is_id(&id) => Err(AddressError::OptionValue {
+        Some(id) if !is_id(&id) => Err(AddressError::OptionValue {
             option: "drive".to_owned(),
             expected: "the id of a shared drive, as the address bar of a browser shows it",
         }),

@@ -9,8 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::api::{Answer, Api, Request, is_id};
-use super::failure::nonsense;
+use crate::google::{Answer, Api, Request, is_id, nonsense};
 use crate::http::HttpError;
 use crate::traffic::RequestKind;
 

@@ -91,9 +91,9 @@ impl Flags {
         Sight::From(until)
     }
 
-    /// Everybody sees them now.
-    pub(super) fn settled(&self) {
-        self.flags().retain(|flag| flag.seen.is_none());
+    /// Forgets those that everybody sees now.
+    pub(super) fn drop_settled(&self, settle: Duration, now: Instant) {
+        self.flags().retain(|flag| flag.seen.is_none_or(|seen| seen + settle > now));
     }
 
     fn flags(&self) -> MutexGuard<'_, Vec<Flag>> {
@@ -120,8 +120,11 @@ mod tests {
         flags.shown("2", first);
         flags.shown("2", second);
         assert_eq!(flags.sight(SETTLE, second), Sight::From(first + SETTLE));
-        flags.settled();
-        assert_eq!(flags.sight(SETTLE, second), Sight::From(second));
+        flags.drop_settled(SETTLE, second);
+        assert_eq!(flags.sight(SETTLE, second), Sight::From(first + SETTLE));
+        let settled = first + SETTLE;
+        flags.drop_settled(SETTLE, settled);
+        assert_eq!(flags.sight(SETTLE, settled), Sight::From(settled));
     }
 
     #[test]

@@ -4,14 +4,14 @@
 //! that have it: objects are looked for in every one, and put into the oldest, which is the same one for everybody.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::try_join_all;
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::api::Api;
 use super::files::{File, Wanted};
 use super::ids::Ids;
+use crate::google::{Api, nonsense};
 use crate::http::HttpError;
 
 /// Ordered by age.
@@ -27,12 +27,14 @@ impl From<File> for Folder {
     }
 }
 
-/// The folders as they were last seen, oldest first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The folders as they were seen at some time, oldest first.
+#[derive(Debug, Default)]
 pub(super) struct Tree {
     /// One entry for each name of the path, for as far as it exists.
     levels: Vec<Vec<Folder>>,
-    /// Folders below the last level.
+    /// The folders of the repository, if the path exists down to there.
+    repository: Vec<Folder>,
+    /// Folders below these.
     below: BTreeMap<String, Vec<Folder>>,
 }
 
@@ -52,15 +54,21 @@ enum Place {
 /// The folders of one repository.
 pub(super) struct Folders {
     path: Vec<String>,
-    tree: Mutex<Tree>,
+    /// As last seen.
+    tree: Mutex<Arc<Tree>>,
     made: Mutex<Vec<Made>>,
     /// Locked while folders are made, so that this process does not race with itself.
     making: AsyncMutex<()>,
 }
 
 impl Tree {
-    fn repository(&self, depth: usize) -> &[Folder] {
-        depth.checked_sub(1).and_then(|last| self.levels.get(last)).map_or(&[], Vec::as_slice)
+    /// Ids of the folders of a name, or of the repository's own for an empty one; oldest first.
+    pub(super) fn ids(&self, name: &str) -> Vec<String> {
+        let folders = match name {
+            "" => Some(&self.repository),
+            _ => self.below.get(name),
+        };
+        folders.into_iter().flatten().map(|folder| folder.id.clone()).collect()
     }
 }
 
@@ -70,18 +78,14 @@ impl Folders {
         Self { path, tree, made, making }
     }
 
-    /// Ids of the folders of a name, or of the repository's own for an empty one, as last seen; oldest first.
-    pub(super) fn known(&self, name: &str) -> Vec<String> {
-        let tree = self.tree();
-        let folders = match name {
-            "" => tree.repository(self.path.len()),
-            _ => tree.below.get(name).map_or(&[][..], Vec::as_slice),
-        };
-        folders.iter().map(|folder| folder.id.clone()).collect()
+    /// As they were last seen. Other calls may look at any time; who needs the present takes what [`Self::look`] gives.
+    pub(super) fn known(&self) -> Arc<Tree> {
+        Arc::clone(&self.tree())
     }
 
     /// Looks at the folders as they are now.
-    pub(super) async fn look(&self, api: &Api) -> Result<(), HttpError> {
+    pub(super) async fn look(&self, api: &Api) -> Result<Arc<Tree>, HttpError> {
+        let before = self.known();
         let mut tree = Tree::default();
         let mut parents = vec![api.top().to_owned()];
         for (level, name) in self.path.iter().enumerate() {
@@ -90,6 +94,7 @@ impl Folders {
             let found = found.await?.into_iter().flatten();
             let mut folders: Vec<Folder> =
                 found.filter(File::is_folder).map(Folder::from).collect();
+            keep_alive(api, name, before.levels.get(level), &mut folders).await?;
             self.complete(&Place::Level(level), &mut folders);
             if folders.is_empty() {
                 break;
@@ -97,8 +102,10 @@ impl Folders {
             parents = folders.iter().map(|folder| folder.id.clone()).collect();
             tree.levels.push(folders);
         }
-        let repository = tree.repository(self.path.len());
-        let found = try_join_all(repository.iter().map(|f| api.find(&f.id, Wanted::Folders)));
+        if tree.levels.len() == self.path.len() {
+            tree.repository = tree.levels.last().cloned().unwrap_or_default();
+        }
+        let found = try_join_all(tree.repository.iter().map(|f| api.find(&f.id, Wanted::Folders)));
         for file in found.await?.into_iter().flatten().filter(File::is_folder) {
             tree.below.entry(file.name.clone()).or_default().push(file.into());
         }
@@ -108,11 +115,16 @@ impl Folders {
                 tree.below.entry(name).or_default();
             }
         }
+        for name in before.below.keys() {
+            tree.below.entry(name.clone()).or_default();
+        }
         for (name, folders) in &mut tree.below {
+            keep_alive(api, name, before.below.get(name), folders).await?;
             self.complete(&Place::Below(name.clone()), folders);
         }
-        *self.tree() = tree;
-        Ok(())
+        let tree = Arc::new(tree);
+        *self.tree() = Arc::clone(&tree);
+        Ok(tree)
     }
 
     /// Adds what this process made and no listing shows yet, and sorts.
@@ -144,7 +156,7 @@ impl Folders {
 
     /// Forgets everything but what was made here and is not seen yet.
     pub(super) fn forget(&self) {
-        *self.tree() = Tree::default();
+        *self.tree() = Arc::default();
     }
 
     /// The folder to put new objects into; made if there is none.
@@ -154,30 +166,28 @@ impl Folders {
         ids: &Ids,
         name: &str,
     ) -> Result<String, HttpError> {
-        if let Some(id) = self.known(name).into_iter().next() {
+        if let Some(id) = self.known().ids(name).into_iter().next() {
             return Ok(id);
         }
         let _one_at_a_time = self.making.lock().await;
-        if let Some(id) = self.known(name).into_iter().next() {
+        if let Some(id) = self.known().ids(name).into_iter().next() {
             return Ok(id);
         }
-        self.look(api).await?;
+        let tree = self.look(api).await?;
         let mut parent = api.top().to_owned();
         for (level, title) in self.path.iter().enumerate() {
-            let existing =
-                self.tree().levels.get(level).and_then(|folders| folders.first().cloned());
+            let existing = tree.levels.get(level).and_then(|folders| folders.first());
             parent = match existing {
-                Some(folder) => folder.id,
+                Some(folder) => folder.id.clone(),
                 None => self.make(api, ids, (Place::Level(level), title), &parent).await?,
             };
         }
-        if !name.is_empty() && self.known(name).is_empty() {
+        if !name.is_empty() && tree.ids(name).is_empty() {
             self.make(api, ids, (Place::Below(name.to_owned()), name), &parent).await?;
         }
         // Others may have made the same ones meanwhile; everybody takes the oldest.
-        self.look(api).await?;
-        let target = self.known(name).into_iter().next();
-        target.ok_or_else(|| super::failure::nonsense("a new folder disappeared"))
+        let target = self.look(api).await?.ids(name).into_iter().next();
+        target.ok_or_else(|| nonsense("a new folder disappeared"))
     }
 
     async fn make(
@@ -200,11 +210,32 @@ impl Folders {
         Ok(id)
     }
 
-    fn tree(&self) -> MutexGuard<'_, Tree> {
+    fn tree(&self) -> MutexGuard<'_, Arc<Tree>> {
         self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn made(&self) -> MutexGuard<'_, Vec<Made>> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Adds folders that were there before, that the listing lacks, and that are still there when asked for by their ids: whoever
+/// overlooks a folder overlooks everything in it.
+async fn keep_alive(
+    api: &Api,
+    name: &str,
+    before: Option<&Vec<Folder>>,
+    folders: &mut Vec<Folder>,
+) -> Result<(), HttpError> {
+    for folder in before.into_iter().flatten() {
+        // Without a time: made here and never listed.
+        let was_listed = !folder.created.is_empty();
+        if was_listed && !folders.iter().any(|listed| listed.id == folder.id) {
+            let now = api.metadata(&folder.id).await?;
+            if now.is_some_and(|now| now.is_folder() && !now.trashed && now.name == name) {
+                folders.push(folder.clone());
+            }
+        }
+    }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Mutex as AsyncMutex;
 use url::Url;
 
-use super::api::Api;
+use crate::google::Api;
 use crate::http::HttpError;
 
 /// Steps that failed and may be repeated; more than these are forgotten, which may cost a duplicate.

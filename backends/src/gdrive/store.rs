@@ -13,16 +13,15 @@ use heirloom_engine::repository::{
 };
 use tokio::time::{self, Duration, Instant};
 
-use super::api::Api;
 use super::config::Removal;
 use super::copies::{Copies, Copy, sort};
-use super::failure::{failure, nonsense, storage_error};
 use super::files::{File, Wanted};
 use super::flags::{Flags, Sight, is_flag_folder};
-use super::folders::Folders;
+use super::folders::{Folders, Tree};
 use super::ids::Ids;
 use super::upload::{Upload, Uploaded};
 use crate::failure::Call;
+use crate::google::{Api, failure, nonsense, storage_error};
 use crate::http::HttpError;
 
 /// How long an own flag may stay invisible.
@@ -76,6 +75,7 @@ impl Drive {
                 }
             }
             self.folders.forget();
+            self.folders.drop_removed(&self.api).await?;
         }
         Err(failure(ErrorKind::Unreachable, true, "the folder disappears again and again"))
     }
@@ -83,13 +83,12 @@ impl Drive {
     /// The copies that a listing shows now.
     async fn look_up(&self, name: &str) -> Result<Vec<Copy>, HttpError> {
         let (folder, title) = split(name);
-        let before = self.folders.known(folder);
+        let before = self.folders.known().ids(folder);
         let found = self.named(&before, title).await?;
         if !found.is_empty() {
             return Ok(self.copies.add(name, found));
         }
-        self.folders.look(&self.api).await?;
-        let now = self.folders.known(folder);
+        let now = self.folders.look(&self.api).await?.ids(folder);
         if now == before {
             return Ok(Vec::new());
         }
@@ -243,7 +242,7 @@ impl Drive {
             match self.flags.sight(self.settle, now) {
                 Sight::From(time) if self.folders.all_seen() => {
                     if time <= now {
-                        self.flags.settled();
+                        self.flags.drop_settled(self.settle, now);
                         found.retain(|name, _| name == folder);
                         return Ok(self.listed(found));
                     }
@@ -278,12 +277,12 @@ impl Drive {
         &self,
         names: &BTreeSet<String>,
     ) -> Result<BTreeMap<String, Vec<File>>, HttpError> {
-        let known = || -> Vec<(String, Vec<String>)> {
-            names.iter().map(|name| (name.clone(), self.folders.known(name))).collect()
+        let folders = |tree: &Tree| -> Vec<(String, Vec<String>)> {
+            names.iter().map(|name| (name.clone(), tree.ids(name))).collect()
         };
-        let before = known();
-        let (found, ()) = try_join(self.files_in(&before), self.folders.look(&self.api)).await?;
-        let now = known();
+        let before = folders(&self.folders.known());
+        let (found, tree) = try_join(self.files_in(&before), self.folders.look(&self.api)).await?;
+        let now = folders(&tree);
         if now == before { Ok(found) } else { self.files_in(&now).await }
     }
 

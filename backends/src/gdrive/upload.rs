@@ -5,11 +5,10 @@ use heirloom_engine::error::ErrorKind;
 use http::Method;
 use url::Url;
 
-use super::api::{Answer, Api, Request};
 use super::digest::md5_of;
-use super::failure::{failure, nonsense};
 use super::files::{FIELDS, File, new_file};
 use super::ids::Attempt;
+use crate::google::{Answer, Api, Request, failure, nonsense};
 use crate::http::HttpError;
 use crate::traffic::RequestKind;
 

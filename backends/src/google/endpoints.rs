@@ -8,22 +8,22 @@ use crate::AddressError;
 
 /// The addresses of Google's interfaces.
 #[derive(Debug, Clone)]
-pub(super) struct Endpoints {
+pub(crate) struct Endpoints {
     /// Files; paths below it begin with `/drive` and `/upload`.
-    pub(super) api: Url,
+    pub(crate) api: Url,
     /// Where people say yes.
-    pub(super) consent: Url,
+    pub(crate) consent: Url,
     /// Where tokens are given out.
-    pub(super) token: Url,
+    pub(crate) token: Url,
     /// Where a device without a browser gets its code.
-    pub(super) device: Url,
+    pub(crate) device: Url,
     /// What was given instead of the real ones. A token is only ever sent to where it comes from.
-    pub(super) given: Option<String>,
+    pub(crate) given: Option<String>,
 }
 
 impl Endpoints {
     /// The real ones, or all of them below one address: an encrypted one, or one on this machine.
-    pub(super) fn new(given: Option<String>) -> Result<Self, AddressError> {
+    pub(crate) fn new(given: Option<String>) -> Result<Self, AddressError> {
         let Some(text) = given else {
             return Ok(Self {
                 api: fixed("https://www.googleapis.com/"),
@@ -45,7 +45,7 @@ impl Endpoints {
     }
 
     /// An address of the interface for files.
-    pub(super) fn file_url(&self, path: &str, query: &[(&str, &str)]) -> Url {
+    pub(crate) fn file_url(&self, path: &str, query: &[(&str, &str)]) -> Url {
         let mut url = self.api.clone();
         url.set_path(path);
         url.query_pairs_mut().extend_pairs(query);

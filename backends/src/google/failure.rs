@@ -10,7 +10,7 @@ use crate::failure::Call;
 use crate::http::HttpError;
 
 /// What the login must be repeated for.
-pub(super) const LOGIN_EXPIRED: &str = "login expired: log in again";
+pub(crate) const LOGIN_EXPIRED: &str = "login expired: log in again";
 
 #[derive(Debug, Deserialize)]
 struct Refusal {
@@ -29,22 +29,22 @@ struct Reason {
 }
 
 /// The failure as the port reports it.
-pub(super) fn storage_error(call: Call<'_>, error: HttpError) -> StorageError {
+pub(crate) fn storage_error(call: Call<'_>, error: HttpError) -> StorageError {
     call.error(error.kind, error.temporary, Some(error.into()))
 }
 
 /// A failure that no answer caused.
-pub(super) fn failure(kind: ErrorKind, temporary: bool, message: &str) -> HttpError {
+pub(crate) fn failure(kind: ErrorKind, temporary: bool, message: &str) -> HttpError {
     HttpError { kind, temporary, message: message.to_owned(), status: None, retry_after: None }
 }
 
 /// An answer that makes no sense. Asking again may help: bytes were lost, or a server was half broken.
-pub(super) fn nonsense(message: &str) -> HttpError {
+pub(crate) fn nonsense(message: &str) -> HttpError {
     failure(ErrorKind::Protocol, true, message)
 }
 
 /// What an answer of the interface for files refuses.
-pub(super) fn refused(status: u16, headers: &HeaderMap, body: &[u8]) -> HttpError {
+pub(crate) fn refused(status: u16, headers: &HeaderMap, body: &[u8]) -> HttpError {
     let reason = serde_json::from_slice(body)
         .ok()
         .and_then(|Refusal { error }| error.errors.into_iter().next())
@@ -59,7 +59,7 @@ pub(super) fn refused(status: u16, headers: &HeaderMap, body: &[u8]) -> HttpErro
 }
 
 /// Error codes are single words; anything else could hold what it should not.
-pub(super) fn is_code(text: &str) -> bool {
+pub(crate) fn is_code(text: &str) -> bool {
     text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 

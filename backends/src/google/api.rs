@@ -20,51 +20,51 @@ const REFUSAL_BYTES_MAX: usize = 64 << 10;
 const ANSWERS: [u16; 6] = [308, 401, 404, 409, 410, 416];
 
 /// The way to one account.
-pub(super) struct Api {
+pub(crate) struct Api {
     http: Http,
-    pub(super) endpoints: Endpoints,
+    pub(crate) endpoints: Endpoints,
     tokens: Tokens,
     /// A shared drive, instead of My Drive.
-    pub(super) drive: Option<String>,
+    pub(crate) drive: Option<String>,
 }
 
 /// A question to Google Drive.
-pub(super) struct Request {
-    pub(super) kind: RequestKind,
-    pub(super) method: Method,
-    pub(super) url: Url,
-    pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Bytes,
+pub(crate) struct Request {
+    pub(crate) kind: RequestKind,
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Bytes,
     /// The longest answer that makes sense.
-    pub(super) answer_bytes_max: usize,
+    pub(crate) answer_bytes_max: usize,
 }
 
 /// What came back, complete.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Request {
-    pub(super) fn new(kind: RequestKind, method: Method, url: Url) -> Self {
+    pub(crate) fn new(kind: RequestKind, method: Method, url: Url) -> Self {
         let (headers, body) = (Vec::new(), Bytes::new());
         Self { kind, method, url, headers, body, answer_bytes_max: REFUSAL_BYTES_MAX }
     }
 
-    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    pub(super) fn body(mut self, content_type: impl Into<String>, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn body(mut self, content_type: impl Into<String>, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self.header("content-type", content_type)
     }
 }
 
 impl Api {
-    pub(super) fn new(
+    pub(crate) fn new(
         http: Http,
         endpoints: Endpoints,
         tokens: Tokens,
@@ -74,7 +74,7 @@ impl Api {
     }
 
     /// Asks; a token that is no longer accepted is replaced once.
-    pub(super) async fn send(&self, request: &Request) -> Result<Answer, HttpError> {
+    pub(crate) async fn send(&self, request: &Request) -> Result<Answer, HttpError> {
         let token = self.tokens.get().await?;
         let answer = self.send_with(request, &token).await?;
         if answer.status != 401 {
@@ -128,17 +128,17 @@ impl Api {
 }
 
 impl Answer {
-    pub(super) fn is_success(&self) -> bool {
+    pub(crate) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
     /// What a status that makes no sense here means.
-    pub(super) fn into_failure(self) -> HttpError {
+    pub(crate) fn into_failure(self) -> HttpError {
         refused(self.status, &self.headers, &self.body)
     }
 
     /// The answer as a value.
-    pub(super) fn json<T: DeserializeOwned>(self) -> Result<T, HttpError> {
+    pub(crate) fn json<T: DeserializeOwned>(self) -> Result<T, HttpError> {
         if !self.is_success() {
             return Err(self.into_failure());
         }
@@ -146,13 +146,13 @@ impl Answer {
             .map_err(|_quotes| nonsense("Google Drive's answer makes no sense"))
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
 /// Ids become parts of addresses and of questions, so nothing else may pass for one.
-pub(super) fn is_id(text: &str) -> bool {
+pub(crate) fn is_id(text: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (1..=256).contains(&text.len()) && text.bytes().all(fits)
 }

@@ -26,21 +26,21 @@ const EARLY: Duration = Duration::from_mins(2);
 
 /// Tokens as they arrive.
 #[derive(Deserialize)]
-pub(super) struct Grant {
-    pub(super) access_token: SecretText,
+pub(crate) struct Grant {
+    pub(crate) access_token: SecretText,
     #[serde(default)]
-    pub(super) expires_in: u32,
+    pub(crate) expires_in: u32,
     #[serde(default)]
-    pub(super) refresh_token: Option<SecretText>,
+    pub(crate) refresh_token: Option<SecretText>,
     /// What was allowed, where people may allow less than was asked for.
     #[serde(default)]
-    pub(super) scope: Option<String>,
+    pub(crate) scope: Option<String>,
 }
 
 /// A secret in an answer.
 #[derive(Deserialize)]
 #[serde(from = "String")]
-pub(super) struct SecretText(pub(super) SecretString);
+pub(crate) struct SecretText(pub(crate) SecretString);
 
 impl From<String> for SecretText {
     fn from(text: String) -> Self {
@@ -55,14 +55,14 @@ struct Denial {
 }
 
 /// What the server made of a form.
-pub(super) enum Answered<T> {
+pub(crate) enum Answered<T> {
     Yes(T),
     /// One of the words of RFC 6749 and 8628.
     No(String),
 }
 
 /// Sends a form.
-pub(super) async fn post<T: DeserializeOwned>(
+pub(crate) async fn post<T: DeserializeOwned>(
     http: &Http,
     url: &Url,
     form: &[(&str, &str)],
@@ -94,7 +94,7 @@ pub(super) async fn post<T: DeserializeOwned>(
 }
 
 /// Tokens of access, renewed when they are about to expire.
-pub(super) struct Tokens {
+pub(crate) struct Tokens {
     http: Http,
     server: Url,
     login: Login,
@@ -108,12 +108,12 @@ struct Access {
 }
 
 impl Tokens {
-    pub(super) fn new(http: Http, server: Url, login: Login) -> Self {
+    pub(crate) fn new(http: Http, server: Url, login: Login) -> Self {
         Self { http, server, login, current: Mutex::default() }
     }
 
     /// One that is good for a while.
-    pub(super) async fn get(&self) -> Result<SecretString, HttpError> {
+    pub(crate) async fn get(&self) -> Result<SecretString, HttpError> {
         let mut current = self.current.lock().await;
         if let Some(access) = current.as_ref().filter(|access| Instant::now() < access.until) {
             return Ok(access.token.clone());
@@ -123,7 +123,7 @@ impl Tokens {
     }
 
     /// Another one than the one that was refused, whatever its time.
-    pub(super) async fn replace(&self, refused: &SecretString) -> Result<SecretString, HttpError> {
+    pub(crate) async fn replace(&self, refused: &SecretString) -> Result<SecretString, HttpError> {
         let same = |access: &mut Access| access.token.expose_secret() == refused.expose_secret();
         // Another call may have replaced it already.
         self.current.lock().await.take_if(same);

@@ -20,12 +20,12 @@ const FILE_BYTES_MAX: u16 = 16 << 10;
 
 /// What opens an account for a program.
 #[derive(Debug, Clone)]
-pub(super) struct Login {
+pub(crate) struct Login {
     /// The program, as it is registered with Google.
-    pub(super) client_id: String,
+    pub(crate) client_id: String,
     /// Not really a secret for a program on people's own machines, but treated as one.
-    pub(super) client_secret: Option<SecretString>,
-    pub(super) refresh_token: SecretString,
+    pub(crate) client_secret: Option<SecretString>,
+    pub(crate) refresh_token: SecretString,
 }
 
 /// The file as it is written. Values are wiped when they have been copied out.
@@ -50,11 +50,11 @@ impl Drop for Contents {
 
 /// Which of several logins: a name that people choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Account(String);
+pub(crate) struct Account(String);
 
 impl Account {
     /// A name that can be part of a file's name; `default` if none is given.
-    pub(super) fn new(name: Option<String>) -> Result<Self, AddressError> {
+    pub(crate) fn new(name: Option<String>) -> Result<Self, AddressError> {
         let name = name.unwrap_or_else(|| "default".to_owned());
         let fits =
             |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'@');
@@ -68,12 +68,12 @@ impl Account {
         }
     }
 
-    pub(super) fn path(&self, folder: &Path) -> PathBuf {
+    pub(crate) fn path(&self, folder: &Path) -> PathBuf {
         folder.join(format!("gdrive-{}.json", self.0))
     }
 
     /// What a login at this server left.
-    pub(super) fn read(
+    pub(crate) fn read(
         &self,
         folder: &Path,
         endpoint: Option<&str>,
@@ -113,7 +113,7 @@ impl Account {
     }
 
     /// Keeps a login, in place of an earlier one.
-    pub(super) fn write(
+    pub(crate) fn write(
         &self,
         folder: &Path,
         login: &Login,

@@ -31,7 +31,7 @@ use crate::traffic::Traffic;
 /// Files that this program made.
 const OWN_FILES: &str = "https://www.googleapis.com/auth/drive.file";
 
-/// Every file; needed for shared drives, and for repositories that another program copied there.
+/// Every file; for repositories that another program copied there.
 const ALL_FILES: &str = "https://www.googleapis.com/auth/drive";
 
 /// How long somebody may take in the browser.
