@@ -24,10 +24,10 @@ use serde_json::json;
 use crate::args::global::GlobalArgs;
 use crate::args::{Cli, Command, ManualPage};
 use crate::exit::Exit;
+use crate::explain;
 use crate::failure::Failure;
 use crate::logging;
 use crate::output::{Event, Output, complain};
-use crate::render;
 use crate::settings::{self, Environment, Settings};
 
 /// The whole program.
@@ -78,7 +78,7 @@ fn explain_usage(error: &clap::Error) -> ExitCode {
 }
 
 fn report(output: Output, failure: &Failure) -> Exit {
-    let Some(message) = render::failure::message(failure) else {
+    let Some(message) = explain::message(failure) else {
         return Exit::Success;
     };
     if output.json {

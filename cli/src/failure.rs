@@ -1,4 +1,4 @@
-//! Why a command ended early, as a value. The words stand in `render::failure`, the exit codes in `exit`.
+//! Why a command ended early, as a value. The words stand in `explain`, the exit codes in `exit`.
 
 use std::io;
 use std::path::PathBuf;

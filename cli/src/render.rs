@@ -2,7 +2,6 @@
 
 pub(crate) mod doctor;
 pub(crate) mod entry;
-pub(crate) mod failure;
 pub(crate) mod key;
 pub(crate) mod login;
 pub(crate) mod names;

@@ -5,8 +5,9 @@ use std::path::Path;
 use heirloom_engine::error::Problem;
 use serde_json::{Value, json};
 
-use super::{failure, names};
+use super::names;
 use crate::exit::Exit;
+use crate::explain;
 
 /// How much a problem weighs in the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,7 +49,7 @@ pub(crate) fn describe(problem: &Problem) -> Description {
     let shown = |path: &Path| names::path(path);
     let (id, weight, path, text) = match problem {
         Problem::Unreadable { path, source } => {
-            let text = format!("left out {}: {}", shown(path), failure::io(source));
+            let text = format!("left out {}: {}", shown(path), explain::io(source));
             ("source.unreadable", Weight::Missing, path, text)
         }
         Problem::NotOnThisMachine { path } => {
@@ -59,7 +60,7 @@ pub(crate) fn describe(problem: &Problem) -> Description {
             ("source.not-downloaded", Weight::Missing, path, text)
         }
         Problem::AttributeUnreadable { path, attribute, source } => {
-            let text = format!("{attribute} of {} not read: {}", shown(path), failure::io(source));
+            let text = format!("{attribute} of {} not read: {}", shown(path), explain::io(source));
             ("source.attribute-unreadable", Weight::Warning, path, text)
         }
         Problem::ChangedWhileRead { path } => {
@@ -71,11 +72,11 @@ pub(crate) fn describe(problem: &Problem) -> Description {
             ("source.too-large", Weight::Missing, path, text)
         }
         Problem::NotRestored { path, source } => {
-            let text = format!("{} not restored: {}", shown(path), failure::io(source));
+            let text = format!("{} not restored: {}", shown(path), explain::io(source));
             ("target.not-restored", Weight::Missing, path, text)
         }
         Problem::AttributeNotRestored { path, attribute, source } => {
-            let text = format!("{attribute} of {} not set: {}", shown(path), failure::io(source));
+            let text = format!("{attribute} of {} not set: {}", shown(path), explain::io(source));
             ("target.attribute-not-restored", Weight::Warning, path, text)
         }
         Problem::Unsafe { path } => {
@@ -91,12 +92,12 @@ pub(crate) fn describe(problem: &Problem) -> Description {
             ("target.differs", Weight::Missing, path, text)
         }
         Problem::ContentDamaged { path, source } => {
-            let why = failure::read(source).what;
+            let why = explain::read(source).what;
             let text = format!("the content of {} is damaged: {why}", shown(path));
             ("repository.content-damaged", Weight::Missing, path, text)
         }
         Problem::TreeDamaged { after, source } => {
-            let why = failure::read(source).what;
+            let why = explain::read(source).what;
             let after_text = shown(after);
             let text =
                 format!("the list of files after {after_text} is damaged, some are missing: {why}");
@@ -115,7 +116,7 @@ fn repository_problem(problem: &Problem) -> Description {
         Problem::ObjectDamaged { object, source } => (
             "repository.object-damaged",
             Weight::Warning,
-            format!("{object} was passed over: {}", failure::format(source)),
+            format!("{object} was passed over: {}", explain::format(source)),
             json!({ "object": object }),
         ),
         Problem::ForeignObject { object } => (

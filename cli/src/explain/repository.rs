@@ -192,7 +192,7 @@ fn object_message(object: &str, source: &FormatError) -> Message {
 }
 
 /// What to say about a blob that cannot be had.
-pub(in crate::render) fn read(error: &ReadError) -> Message {
+pub(crate) fn read(error: &ReadError) -> Message {
     const HINT: &str = "this part of the repository is lost unless a copy of it exists; \
                         what does not depend on it is whole";
     match error {
@@ -211,7 +211,7 @@ pub(in crate::render) fn read(error: &ReadError) -> Message {
 }
 
 /// Why bytes cannot be used.
-pub(in crate::render) fn format(error: &FormatError) -> String {
+pub(crate) fn format(error: &FormatError) -> String {
     if *error == FormatError::Unauthentic {
         "it was changed, damaged, or belongs to another repository".to_owned()
     } else {

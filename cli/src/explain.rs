@@ -12,10 +12,10 @@ use heirloom_engine::backup::BackupError;
 use heirloom_engine::error::Problem;
 use heirloom_engine::restore::RestoreError;
 
-pub(super) use self::repository::{format, read};
-use super::{names, problem};
+pub(crate) use self::repository::{format, read};
 use crate::exit::Exit;
 use crate::failure::{ChoiceFailure, Failure, InputFailure, Usage};
+use crate::render::{names, problem};
 
 /// What to say about a failure.
 #[derive(Debug, PartialEq, Eq)]
