@@ -135,12 +135,16 @@ impl Http {
             if let Some(login) = &self.login {
                 login.attach(&mut request)?;
             }
+            let carried = request.headers().contains_key(http::header::AUTHORIZATION);
             let words = Words::new(Arc::clone(&self.secrets), words::secrets_of(&request));
             let answer = self.once(kind, request, &words, trip.host()).await?;
             let challenged = answer.status() == http::StatusCode::UNAUTHORIZED;
             if challenged
                 && logins < 2
-                && self.login.as_ref().is_some_and(|login| login.challenged(answer.headers()))
+                && self
+                    .login
+                    .as_ref()
+                    .is_some_and(|login| login.challenged(answer.headers(), carried))
             {
                 logins += 1;
                 continue;

@@ -107,10 +107,11 @@ pub(super) async fn a_missing_folder_is_empty(store: Store) -> Verdict {
 }
 
 pub(super) async fn a_listing_is_one_level_deep(store: Store) -> Verdict {
-    for name in ["a", "b/c", "b/d", "b.e", "bb/f"] {
+    // No name is a folder's in one check and an object's in another: stores keep empty folders.
+    for name in ["x", "b/c", "b/d", "b.e", "bb/f"] {
         store.put(name, Bytes::from_static(b"12345")).await?;
     }
-    expect_listing(&store, "", &[("a", 5), ("b.e", 5)]).await?;
+    expect_listing(&store, "", &[("x", 5), ("b.e", 5)]).await?;
     expect_listing(&store, "b/", &[("b/c", 5), ("b/d", 5)]).await?;
     for prefix in ["b", "/", "b/c", "../", "b//", ".tmp/"] {
         let listed = store.list(prefix).try_collect::<Vec<_>>().await;

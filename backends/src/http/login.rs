@@ -84,8 +84,9 @@ impl Login {
         Ok(challenge.respond(&context).ok().ok_or_else(unusable)?.to_header_string())
     }
 
-    /// Remembers what the server wants. Whether it is worth sending the request once more.
-    pub(super) fn challenged(&self, headers: &HeaderMap) -> bool {
+    /// Remembers what the server wants. Whether it is worth sending the request once more, which may have carried a login
+    /// or been sent before another one learnt what the server wants.
+    pub(super) fn challenged(&self, headers: &HeaderMap, carried: bool) -> bool {
         if self.user.is_none() {
             return false;
         }
@@ -94,19 +95,18 @@ impl Login {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(challenge) = offers.iter().find_map(|offer| digest_in(offer)) {
             // The same nonce again means that the password is wrong, unless the server calls it stale.
-            let repeated = matches!(
-                &*state,
-                State::Digest(known) if known.nonce == challenge.nonce && !challenge.stale
-            );
-            *state = State::Digest(Box::new(challenge));
-            return !repeated;
+            let known = matches!(&*state, State::Digest(known) if known.nonce == challenge.nonce);
+            if !known || challenge.stale {
+                *state = State::Digest(Box::new(challenge));
+                return true;
+            }
+            return !carried;
         }
         let basic = offers.iter().any(|offer| offer.to_ascii_lowercase().contains("basic"));
         if basic && matches!(*state, State::Waiting) {
             *state = State::Plain;
-            return true;
         }
-        false
+        !carried && !matches!(*state, State::Waiting)
     }
 }
 
