@@ -4,7 +4,8 @@
 //! The user is that of the address or the option `username`; the password is the secret `password`, or the secret `token`
 //! takes the place of both. Basic and Digest are told apart by what the server asks for.
 //!
-//! A put goes straight to its place; only if the server misses the folder is it made, and the object put again. Most
+//! A put goes straight to its place; only if the server misses the folder is it made, and the object put again. Whether all
+//! of it arrived is asked afterwards. Most
 //! servers write in place, so a reader may see half an object, and an aborted put may leave one. Deleting a folder would
 //! delete what it holds, and reading one gives a page for people: names at the top, which could be folders, are looked at
 //! first.
@@ -101,7 +102,21 @@ struct WebDav {
 }
 
 impl WebDav {
+    /// WebDAV has no checksum, and servers were seen that keep a part of what arrived and say that all is well.
     async fn put(&self, name: &str, bytes: Bytes) -> Result<(), StorageError> {
+        let sent = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.send(name, bytes).await?;
+        let call = Call { operation: "put", object: name };
+        let arrived = self.storage.operator().stat(name).await;
+        let arrived = arrived.map_err(|error| self.storage.failed(call, &error))?.content_length();
+        if arrived == sent {
+            return Ok(());
+        }
+        let message = format!("the server keeps {arrived} of {sent} bytes");
+        Err(call.error(ErrorKind::Protocol, true, Some(message.into())))
+    }
+
+    async fn send(&self, name: &str, bytes: Bytes) -> Result<(), StorageError> {
         let missed = match self.storage.put(name, bytes.clone()).await {
             Err(error) if folder_is_missing(&error) => error,
             other => return other,

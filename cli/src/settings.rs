@@ -20,6 +20,9 @@ use crate::output::{Output, stderr_is_terminal};
 /// Variables that hold a passphrase.
 const PASSWORDS: [&str; 2] = ["HEIRLOOM_PASSWORD", "HEIRLOOM_NEW_PASSWORD"];
 
+/// Secrets under the names that other programs use, too.
+const FOREIGN_SECRETS: [&str; 2] = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+
 /// What the variables of options of a store begin with.
 const STORE_PREFIX: &str = "HEIRLOOM_STORE_";
 
@@ -44,7 +47,11 @@ impl Environment {
     /// library, finds them in its environment. To be called before there is a second thread.
     pub(crate) fn take() -> Result<Self, Failure> {
         let read = Self::read();
-        let ours = |name: &str| PASSWORDS.contains(&name) || name.starts_with(STORE_PREFIX);
+        let ours = |name: &str| {
+            PASSWORDS.contains(&name)
+                || FOREIGN_SECRETS.contains(&name)
+                || name.starts_with(STORE_PREFIX)
+        };
         #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         for name in names.filter(|name| ours(name)) {
@@ -94,7 +101,10 @@ fn store_variables() -> BTreeMap<String, SecretString> {
     let variables = std::env::vars_os();
     variables
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, value)| name.starts_with(STORE_PREFIX) && !value.is_empty())
+        .filter(|(name, value)| {
+            let is_ours = name.starts_with(STORE_PREFIX);
+            !value.is_empty() && (is_ours || FOREIGN_SECRETS.contains(&name.as_str()))
+        })
         .map(|(name, value)| (name, SecretString::from(value)))
         .collect()
 }

@@ -233,7 +233,7 @@ impl Repository {
         if parsed.is_ok() || self.storage.capabilities().atomic_put {
             return Ok(parsed);
         }
-        self.context.runtime.block_on(tokio::time::sleep(SECOND_LOOK));
+        self.context.runtime.block_on(async { tokio::time::sleep(SECOND_LOOK).await });
         Ok(parse(&self.object(name)?))
     }
 
