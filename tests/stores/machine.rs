@@ -56,9 +56,6 @@ impl Machine {
         ensure!(program.exists(), "{} is missing: build the workspace", program.display());
         let mut command = Command::new(program);
         command.args(arguments);
-        for (key, value) in &self.place.options {
-            command.arg("-o").arg(format!("{key}={value}"));
-        }
         command
             .env_clear()
             // For ssh, which sftp needs.
@@ -68,6 +65,9 @@ impl Machine {
             .env("HEIRLOOM_IDENTITY_FILE", self.path("identity"))
             .envs(&self.place.variables)
             .stdin(Stdio::null());
+        for (key, value) in &self.place.options {
+            command.env(format!("HEIRLOOM_STORE_{}", key.to_ascii_uppercase()), value);
+        }
         Ok(command)
     }
 

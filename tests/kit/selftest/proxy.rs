@@ -78,7 +78,8 @@ fn answers_are_cut_short_announced_wrongly_and_spoiled() -> Result<()> {
     assert!(flipped.complete && flipped.body[49_999] == bytes()[49_999] ^ 1);
     assert_eq!(flipped.body[..49_999], bytes()[..49_999]);
     let zeros = with(ProxyFault::ZeroAnswer { keep: 10 })?;
-    assert!(zeros.complete && zeros.body[10..] == [0; 49_990]);
+    assert!(zeros.complete && zeros.body.len() == 50_000);
+    assert!(zeros.body[10..].iter().all(|byte| *byte == 0));
     Ok(())
 }
 
