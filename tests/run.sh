@@ -100,7 +100,7 @@ if ! $quick; then
   step "format"
   cargo fmt --all --check
   step "lints"
-  cargo clippy "${locked[@]}" --workspace --all-targets -- -D warnings
+  cargo clippy "${locked[@]}" --workspace --all-targets --all-features -- -D warnings
   step "documentation"
   RUSTDOCFLAGS="-D warnings" cargo doc "${locked[@]}" --workspace --no-deps --quiet
   step "examples in the documentation"

@@ -16,6 +16,7 @@ use bytes::Bytes;
 use futures::stream::{StreamExt as _, TryStreamExt as _};
 use heirloom_engine::clock::{Clock, random};
 use heirloom_engine::error::StorageError;
+use heirloom_engine::id::SessionId;
 use heirloom_engine::repository::{Listed, Storage};
 
 /// How a store fares in one respect.
@@ -31,7 +32,6 @@ pub enum Verdict {
 
 /// One measurement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Finding {
     /// Objects were read as soon as they were put.
     ReadAfterWrite {
@@ -168,7 +168,8 @@ pub async fn examine(
     effort: Effort,
     tell: &mut (dyn FnMut(Result<Finding, (&'static str, StorageError)>) + Send),
 ) {
-    let patient = Patient { storage: Arc::clone(storage), salt: random(clock) };
+    let patient =
+        Patient { storage: Arc::clone(storage), salt: SessionId(random(clock)).to_string() };
     let mut step = |name, finding: Result<Finding, StorageError>| {
         tell(finding.map_err(|error| (name, error)));
     };
@@ -189,20 +190,19 @@ pub async fn examine(
 struct Patient {
     storage: Arc<dyn Storage>,
     /// Makes the names of this run unlike those of any other.
-    salt: [u8; 16],
+    salt: String,
 }
 
 const FOLDER: &str = "doctor/";
 
 impl Patient {
     fn name(&self, step: &str, n: u32) -> String {
-        let salt: String = self.salt.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{FOLDER}{salt}.{step}.{n}")
+        format!("{FOLDER}{}.{step}.{n}", self.salt)
     }
 
     /// Bytes that neither compress nor repeat, the same for the same seed.
     fn bytes(&self, seed: u32, size: usize) -> Bytes {
-        let mut hasher = blake3::Hasher::new_keyed(blake3::hash(&self.salt).as_bytes());
+        let mut hasher = blake3::Hasher::new_keyed(blake3::hash(self.salt.as_bytes()).as_bytes());
         hasher.update(&seed.to_le_bytes());
         let mut bytes = vec![0; size];
         hasher.finalize_xof().fill(&mut bytes);
@@ -240,8 +240,7 @@ impl Patient {
     async fn tidy_up(&self) {
         let left: Vec<Listed> =
             self.storage.list(FOLDER).filter_map(|l| async { l.ok() }).collect().await;
-        let salt: String = self.salt.iter().map(|byte| format!("{byte:02x}")).collect();
-        let ours = |name: &String| name.contains(&salt);
+        let ours = |name: &String| name.contains(&self.salt);
         self.delete_all(left.into_iter().map(|l| l.name).filter(ours).collect()).await;
     }
 }

@@ -101,7 +101,12 @@ fn address_message(error: &AddressError) -> Message {
         AddressError::SecretOption { .. } | AddressError::SecretFile { .. } => {
             "keep secrets in a file that only you can read"
         }
-        _ => "see docs/stores.md for how each kind of store is addressed",
+        AddressError::Shape { .. }
+        | AddressError::UnknownOption { .. }
+        | AddressError::OptionValue { .. }
+        | AddressError::MissingOption { .. }
+        | AddressError::OptionTwice { .. }
+        | _ => "see docs/stores.md for how each kind of store is addressed",
     };
     Message::new(Exit::Configuration, format!("the store cannot be used: {error}"), hint)
 }

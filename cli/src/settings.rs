@@ -52,7 +52,6 @@ impl Environment {
                 || FOREIGN_SECRETS.contains(&name)
                 || name.starts_with(STORE_PREFIX)
         };
-        #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         for name in names.filter(|name| ours(name)) {
             #[expect(unsafe_code, reason = "what else keeps secrets from the programs we start")]
@@ -97,7 +96,6 @@ impl Environment {
 }
 
 fn store_variables() -> BTreeMap<String, SecretString> {
-    #[expect(clippy::disallowed_methods, reason = "the one reader of the environment")]
     let variables = std::env::vars_os();
     variables
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

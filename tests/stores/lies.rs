@@ -124,9 +124,8 @@ fn check_liar(place: &Place, proxy: &Proxy) -> Result<()> {
     for fault in lies() {
         for kind in ["/packs/", "/index/", "/keys/", "heirloom.json"] {
             proxy.heal();
-            let concerned = move |asked: &Exchange| {
-                asked.method == "GET" && asked.path.contains(kind)
-            };
+            let concerned =
+                move |asked: &Exchange| asked.method == "GET" && asked.path.contains(kind);
             proxy.inject(fault.clone(), Times::Always, concerned);
             let all = restores(&hasty, &snapshot, &target)
                 .with_context(|| format!("{fault:?} on {kind}"))?;

@@ -14,4 +14,5 @@ mod repositories;
 mod requests;
 mod secrets;
 mod stages;
+mod table;
 mod trees;

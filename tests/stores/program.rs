@@ -19,12 +19,12 @@ const LOST_BYTES_MAX: u64 = 12 << 20;
 
 on_stores! {
     a_killed_snapshot_is_taken_up_by_the_next:
-    local, moto, apache, nginx, tearing, garage, wsgidav, rclone, sshd
+    local, moto, apache, nginx, tearing, drive, rust_plugin, python_plugin, rclone_plugin, garage, wsgidav, rclone, sshd
 }
 
 on_stores! {
     two_programs_at_once_are_both_restored:
-    local, moto, apache, nginx, tearing, garage, wsgidav, rclone, sshd
+    local, moto, apache, nginx, tearing, drive, rust_plugin, python_plugin, rclone_plugin, garage, wsgidav, rclone, sshd
 }
 
 fn fill(machine: &Machine, name: &str, seed: u64, megabytes: u64) -> Result<()> {

@@ -12,12 +12,12 @@ use crate::trees;
 
 on_stores! {
     a_tree_and_its_change_are_restored:
-    memory, local, moto, apache, nginx, tearing, garage, wsgidav, rclone, sshd
+    memory, local, moto, apache, nginx, tearing, drive, rust_plugin, python_plugin, rclone_plugin, garage, wsgidav, rclone, sshd
 }
 
 on_stores! {
     two_clients_at_once_are_both_restored:
-    memory, local, moto, apache, nginx, tearing, garage, wsgidav, rclone, sshd
+    memory, local, moto, apache, nginx, tearing, drive, rust_plugin, python_plugin, rclone_plugin, garage, wsgidav, rclone, sshd
 }
 
 fn a_tree_and_its_change_are_restored(stage: &Stage) -> Result<()> {

@@ -1,14 +1,18 @@
 //! Every kind of store, each with what has to run behind it.
 
 use std::any::Any;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use heirloom_engine::repository::Storage;
 use heirloom_kit::servers::{
     Apache, Garage, Login, Moto, Nginx, RcloneDav, Sshd, Wsgidav, all_stores,
 };
-use heirloom_kit::{DavHabits, MemoryStorage, Place, TearingDav, block_on, scratch_folder};
+use heirloom_kit::{
+    DRIVE_CLIENT_ID, DRIVE_CLIENT_SECRET, DRIVE_REFRESH_TOKEN, DavHabits, DriveEmulator,
+    MemoryStorage, Place, TearingDav, block_on, scratch_folder,
+};
 
 /// A store for one test; what runs behind it ends with it.
 pub(crate) struct Stage {
@@ -60,6 +64,52 @@ pub(crate) fn tearing() -> Result<Option<Stage>> {
     let habits = DavHabits { wants_password: true, ..DavHabits::default() };
     let server = TearingDav::start(habits)?;
     Stage::new(server.place("backups/laptop"), server).map(Some)
+}
+
+pub(crate) fn drive() -> Result<Option<Stage>> {
+    let drive = DriveEmulator::start()?;
+    let place = Place::new("gdrive:/backups/laptop")
+        .option("endpoint", drive.url())
+        .option("client_id", DRIVE_CLIENT_ID)
+        .option("settle", "1")
+        .variable("HEIRLOOM_STORE_CLIENT_SECRET", DRIVE_CLIENT_SECRET)
+        .variable("HEIRLOOM_STORE_REFRESH_TOKEN", DRIVE_REFRESH_TOKEN);
+    Stage::new(place, drive).map(Some)
+}
+
+pub(crate) fn rust_plugin() -> Result<Option<Stage>> {
+    let here = std::env::current_exe()?;
+    let programs = here.ancestors().nth(2).context("a target folder")?;
+    plugin("folder", programs, "")
+}
+
+pub(crate) fn python_plugin() -> Result<Option<Stage>> {
+    plugin("python-folder", &examples("python"), "")
+}
+
+pub(crate) fn rclone_plugin() -> Result<Option<Stage>> {
+    plugin("rclone", &examples("rclone"), ":local:")
+}
+
+fn examples(name: &str) -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.with_file_name("plugins").join("examples").join(name)
+}
+
+/// A plugin that keeps its objects in a scratch folder.
+fn plugin(name: &str, programs: &Path, prefix: &str) -> Result<Option<Stage>> {
+    let folder = scratch_folder()?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(
+        [programs.to_owned()].into_iter().chain(std::env::split_paths(&path)),
+    )?;
+    let target = folder.path().join("new/repository");
+    let mut place = Place::new(format!("plugin+{name}:{prefix}{}", target.display()))
+        .variable("PATH", path.to_string_lossy());
+    if name == "rclone" {
+        place = place.option("config", "/dev/null");
+    }
+    Stage::new(place, folder).map(Some)
 }
 
 pub(crate) fn garage() -> Result<Option<Stage>> {

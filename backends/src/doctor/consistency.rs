@@ -11,7 +11,7 @@ use super::{Finding, Patient};
 const TRIES: u32 = 12;
 
 /// A listing that lags further behind is not waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Large enough to be on its way for a while, small enough for a slow line.
 const TORN_BYTES: usize = 4 << 20;

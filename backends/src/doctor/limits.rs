@@ -89,10 +89,9 @@ pub(super) async fn largest(patient: &Patient, effort: Effort) -> Result<Finding
         patient.delete_all(vec![name]).await;
         match back {
             Ok(true) => largest = *size,
-            Ok(false) => refused = Some(*size),
             // A line that breaks says nothing about the size.
             Err(error) if error.temporary || largest == 0 => return Err(error),
-            Err(_) => refused = Some(*size),
+            Ok(false) | Err(_) => refused = Some(*size),
         }
         if refused.is_some() {
             break;

@@ -1,8 +1,4 @@
 //! `heirloom plugin`.
-#![expect(
-    clippy::doc_markdown,
-    reason = "these comments are the help text, and a terminal shows backticks"
-)]
 
 use clap::{Args, Subcommand};
 

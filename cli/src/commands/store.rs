@@ -181,7 +181,7 @@ fn store_name(address: &Address, settings: &Settings) -> Option<String> {
     }
     let mut name = settings.place.address().to_string_lossy().into_owned();
     for (key, value) in &settings.store.options {
-        name.push_str(&format!("\n{key}={value}"));
+        name.extend(["\n", key, "=", value]);
     }
     Some(name)
 }

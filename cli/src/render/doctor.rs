@@ -101,7 +101,6 @@ fn sentence(finding: &Finding) -> String {
             bytes(*put_parallel),
             bytes(*read)
         ),
-        other => other.name().to_owned(),
     }
 }
 
@@ -202,7 +201,6 @@ fn numbers(finding: &Finding) -> Value {
             "put_parallel_bytes_per_second": put_parallel,
             "read_bytes_per_second": read,
         }),
-        _ => json!({}),
     }
 }
 

@@ -30,11 +30,9 @@ pub(crate) fn with_store(fields: Value, traffic: &Traffic) -> Value {
         .into_iter()
         .map(|kind| (kind.name().to_owned(), object(traffic.of(kind))))
         .collect();
-    match fields {
-        Value::Object(mut fields) => {
-            fields.insert("store".to_owned(), Value::Object(kinds));
-            Value::Object(fields)
-        }
-        other => other,
+    let mut fields = fields;
+    if let Value::Object(fields) = &mut fields {
+        fields.insert("store".to_owned(), Value::Object(kinds));
     }
+    fields
 }

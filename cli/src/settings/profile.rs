@@ -49,11 +49,13 @@ impl Profile {
             return Err(Failure::Setting(SettingFailure::ProfileName));
         }
         let path = folder.join(format!("{name}.toml"));
-        let text = fs::read_to_string(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => {
-                Failure::Setting(SettingFailure::NoProfile { path: path.clone() })
-            }
-            _ => Failure::Setting(SettingFailure::File { path: path.clone(), source }),
+        let text = fs::read_to_string(&path).map_err(|source| {
+            let path = path.clone();
+            Failure::Setting(if source.kind() == io::ErrorKind::NotFound {
+                SettingFailure::NoProfile { path }
+            } else {
+                SettingFailure::File { path, source }
+            })
         })?;
         toml::from_str(&text).map_err(|error| {
             let line = error.span().map(|span| {

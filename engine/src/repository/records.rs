@@ -81,7 +81,7 @@ impl Repository {
                 Err(error) if error.kind == ErrorKind::NotFound => {}
                 Err(error) => return Err(error.into()),
                 Ok(Ok(record)) => {
-                    drop(kept.insert(*session, Verified { record, size: object.size }))
+                    drop(kept.insert(*session, Verified { record, size: object.size }));
                 }
                 Ok(Err(source)) => {
                     let object = object.name.clone();

@@ -327,10 +327,8 @@ fn look_around(
 ) -> Result<(Condemned, Arc<Catalogue>, Snapshots), RepositoryError> {
     let folders = repository.context.runtime.block_on(repository.storage.folders())?;
     let may_have = |folder: &str| folders.as_ref().is_none_or(|folders| folders.contains(folder));
-    let condemned = match may_have("condemned") {
-        true => condemned(repository, problems)?,
-        false => Condemned::default(),
-    };
+    let condemned =
+        if may_have("condemned") { condemned(repository, problems)? } else { Condemned::default() };
     let found = repository.records(may_have("tombstones"))?;
     let catalogue = repository.reload_catalogue(&condemned.packs)?;
     let snapshots = Snapshots::sort(found, catalogue.fenced());

@@ -5,7 +5,9 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use heirloom_backends::{Address, Opened, StoreSettings};
+use heirloom_backends::{Address, Guard, Opened, StoreSettings, Traffic, guard, metered};
+use heirloom_engine::repository::Storage;
+use heirloom_plugin_host::{PluginSettings, PluginStorage, find};
 
 /// Everything that a command or a suite needs to open a store.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +53,24 @@ impl Place {
     /// Opens the store, as the command does.
     pub fn open(&self) -> Result<Opened> {
         let address = Address::parse(OsStr::new(&self.address)).context("the address")?;
-        Ok(heirloom_backends::open(&address, &self.settings())?)
+        match address.plugin() {
+            Some((name, target)) => self.open_plugin(name, target),
+            None => Ok(heirloom_backends::open(&address, &self.settings())?),
+        }
+    }
+
+    /// The plugin with what the command puts around it; it is started by the first call.
+    fn open_plugin(&self, name: &str, target: &str) -> Result<Opened> {
+        let path = self.variables.get("PATH").context("a plugin is looked for on the PATH")?;
+        let folders: Vec<_> = std::env::split_paths(path).collect();
+        let mut plugin = PluginSettings::new(name, find(name, &folders)?);
+        target.clone_into(&mut plugin.target);
+        plugin.options = self.options.clone().into_iter().collect();
+        plugin.environment = vec![("PATH".to_owned(), path.into())];
+        let traffic = Arc::new(Traffic::default());
+        let storage: Arc<dyn Storage> = Arc::new(PluginStorage::new(plugin));
+        let storage = guard(metered(storage, Arc::clone(&traffic)), Guard::new(name));
+        Ok(Opened { storage, traffic })
     }
 
     /// The values that nobody may ever read in an output.
