@@ -140,7 +140,8 @@ impl Finding {
             Self::ReadAfterWrite { failed, .. } => bad(failed, Verdict::Good),
             Self::ListAfterWrite { late, never, .. } => bad(never, weak(late > 0)),
             Self::DeleteAfterWrite { lingering, .. } => weak(lingering > 0),
-            Self::TornWrites { torn, .. } => weak(torn > 0),
+            // Who could not look does not know.
+            Self::TornWrites { torn, looks } => weak(torn > 0 || looks == 0),
             Self::Ranges { wrong, .. } => bad(wrong, Verdict::Good),
             Self::Names { lost, .. } => bad(lost, Verdict::Good),
             Self::Listing { missing, wrong_size, .. } => bad(missing + wrong_size, Verdict::Good),

@@ -13,7 +13,6 @@ mod plugin;
 mod restore;
 mod snapshot;
 mod snapshots;
-mod store;
 mod version;
 
 use std::process::ExitCode;

@@ -15,6 +15,7 @@ mod progress;
 mod render;
 mod secrets;
 mod settings;
+mod store;
 mod system;
 
 use std::process::ExitCode;

@@ -70,7 +70,8 @@ fn garage_refuses_a_wrong_key() -> Result<()> {
     if !all_stores() {
         return Ok(());
     }
-    let place = Garage::start()?.place("a");
+    let garage = Garage::start()?;
+    let place = garage.place("a");
     check_round_trip(&place)?;
     check_refused(&place.variable("AWS_SECRET_ACCESS_KEY", WRONG))
 }

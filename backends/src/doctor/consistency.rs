@@ -13,8 +13,11 @@ const TRIES: u32 = 12;
 /// A listing that lags further behind is not waited for.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Large enough to be on its way for a while, small enough for a slow line.
-const TORN_BYTES: usize = 4 << 20;
+/// Large enough to be on its way for a while, the first ones small enough for a slow line.
+const TORN_BYTES: [usize; 5] = [1 << 20, 4 << 20, 4 << 20, 16 << 20, 16 << 20];
+
+/// So many looks tell enough.
+const LOOKS: u32 = 12;
 
 pub(super) async fn read_after_write(patient: &Patient) -> Result<Finding, StorageError> {
     let mut failed = 0;
@@ -86,8 +89,11 @@ pub(super) async fn delete_after_write(patient: &Patient) -> Result<Finding, Sto
 /// A new object is put several times while readers and listings look for it: nothing or all of it may be seen.
 pub(super) async fn torn_writes(patient: &Patient) -> Result<Finding, StorageError> {
     let (mut looks, mut torn) = (0, 0);
-    for n in 0..4 {
-        let (name, bytes) = (patient.name("torn", n), patient.bytes(n, TORN_BYTES));
+    for (n, size) in (0_u32..).zip(TORN_BYTES) {
+        if looks >= LOOKS {
+            break;
+        }
+        let (name, bytes) = (patient.name("torn", n), patient.bytes(n, size));
         let writer = {
             let (storage, name, bytes) =
                 (Arc::clone(&patient.storage), name.clone(), bytes.clone());
@@ -101,7 +107,7 @@ pub(super) async fn torn_writes(patient: &Patient) -> Result<Finding, StorageErr
                 break;
             }
             looks += 1;
-            let whole = u64::try_from(TORN_BYTES).unwrap_or(u64::MAX);
+            let whole = u64::try_from(size).unwrap_or(u64::MAX);
             let short = listed.iter().any(|object| object.name == name && object.size != whole);
             let wrong_head = match head {
                 Ok(head) => bytes.get(..16) != Some(&head),

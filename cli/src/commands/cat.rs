@@ -10,13 +10,13 @@ use heirloom_engine::tree::{ContentListCursor, NodeSource as _, Step, TreeCursor
 use serde_json::{Value, json};
 
 use super::choose;
-use super::store::Store;
 use crate::args::cat::{CatArgs, CatObject};
 use crate::exit::Exit;
 use crate::failure::{ChoiceFailure, Failure, Usage};
 use crate::output;
 use crate::render::{entry, objects, snapshot as words, time};
 use crate::settings::Settings;
+use crate::store::Store;
 
 /// The lowest first byte of a node of a content list; nodes of trees begin with their level, at most 15.
 const CONTENT_LIST: u8 = 16;

@@ -8,13 +8,13 @@ use heirloom_engine::clock::Clock as _;
 use heirloom_engine::error::StorageError;
 use serde_json::json;
 
-use super::store::Store;
 use crate::args::doctor::DoctorArgs;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Event;
 use crate::render::{doctor as words, time};
 use crate::settings::{Place, Settings};
+use crate::store::Store;
 use crate::system::SystemClock;
 
 pub(crate) fn run(mut settings: Settings, arguments: &DoctorArgs) -> Result<Exit, Failure> {

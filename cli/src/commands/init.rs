@@ -4,7 +4,6 @@ use heirloom_engine::crypto::{ExposeSecret as _, Recipient, SecretString, genera
 use heirloom_engine::repository::{NewSlot, PACK_BYTES, Repository};
 use serde_json::{Value, json};
 
-use super::store::Store;
 use crate::args::init::{InitArgs, RecoveryKey};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -12,6 +11,7 @@ use crate::output::{self, Event};
 use crate::render;
 use crate::secrets;
 use crate::settings::Settings;
+use crate::store::Store;
 
 pub(crate) fn run(settings: &Settings, arguments: &InitArgs) -> Result<Exit, Failure> {
     let store = Store::locate(settings)?;

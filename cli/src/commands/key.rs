@@ -5,7 +5,6 @@ use heirloom_engine::repository::{NewSlot, Repository, RepositoryError, SlotInfo
 use serde_json::json;
 
 use super::init::recipient;
-use super::store::Store;
 use crate::args::key::{KeyAction, KeyAddArgs, KeyArgs, KeyRemoveArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -14,6 +13,7 @@ use crate::render::key::{self, short};
 use crate::render::{names, time};
 use crate::secrets;
 use crate::settings::Settings;
+use crate::store::Store;
 
 pub(crate) fn run(settings: &Settings, arguments: &KeyArgs) -> Result<Exit, Failure> {
     let store = Store::locate(settings)?;

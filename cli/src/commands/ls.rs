@@ -9,13 +9,13 @@ use heirloom_engine::tree::{Entry, Kind, key_from_path, path_from_key};
 use heirloom_engine::view::{Depth, View};
 
 use super::choose;
-use super::store::Store;
 use crate::args::ls::LsArgs;
 use crate::exit::Exit;
 use crate::failure::{ChoiceFailure, Failure};
 use crate::output::{self, Event, Output};
 use crate::render::entry;
 use crate::settings::Settings;
+use crate::store::Store;
 
 pub(crate) fn run(settings: &Settings, arguments: &LsArgs) -> Result<Exit, Failure> {
     let store = Store::locate(settings)?;

@@ -11,7 +11,6 @@ use heirloom_engine::tree::key_from_path;
 
 use self::select::Patterns;
 use super::choose;
-use super::store::Store;
 use crate::args::restore::{Overwrite as OverwriteFlag, RestoreArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -19,6 +18,7 @@ use crate::output::Event;
 use crate::progress::Meter;
 use crate::render::restore as words;
 use crate::settings::Settings;
+use crate::store::Store;
 use crate::system::watch_interrupts;
 
 pub(crate) fn run(settings: &Settings, arguments: &RestoreArgs) -> Result<Exit, Failure> {

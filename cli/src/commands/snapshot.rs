@@ -14,7 +14,6 @@ use heirloom_engine::clock::Clock as _;
 use heirloom_engine::progress::Progress;
 use heirloom_engine::repository::{self, Repository};
 
-use super::store::Store;
 use super::{choose, init};
 use crate::args::snapshot::{Compression, HowArgs, OnError as OnErrorFlag, SnapshotArgs};
 use crate::exit::Exit;
@@ -23,6 +22,7 @@ use crate::output::Event;
 use crate::progress::Meter;
 use crate::render::snapshot as words;
 use crate::settings::{Settings, user_name};
+use crate::store::Store;
 use crate::system::{SystemClock, host_name, watch_interrupts};
 
 pub(crate) fn run(settings: &Settings, arguments: &SnapshotArgs) -> Result<Exit, Failure> {

@@ -7,13 +7,13 @@ use heirloom_engine::snapshot::{Filter, Snapshot};
 use serde_json::json;
 
 use super::choose;
-use super::store::Store;
 use crate::args::snapshots::SnapshotsArgs;
 use crate::exit::Exit;
 use crate::failure::{Failure, InputFailure};
 use crate::output::Event;
 use crate::render::snapshot as words;
 use crate::settings::Settings;
+use crate::store::Store;
 
 pub(crate) fn run(settings: &Settings, arguments: &SnapshotsArgs) -> Result<Exit, Failure> {
     let store = Store::locate(settings)?;

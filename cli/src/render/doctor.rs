@@ -63,6 +63,9 @@ fn sentence(finding: &Finding) -> String {
         Finding::DeleteAfterWrite { tried, lingering } => format!(
             "{lingering} of {tried} deleted objects were still there: harmless, names are never used again"
         ),
+        Finding::TornWrites { looks: 0, .. } => {
+            "objects arrive too fast to see whether others see them half written".to_owned()
+        }
         Finding::TornWrites { looks, torn: 0 } => {
             format!("nobody saw an object half written ({} looks)", count((*looks).into()))
         }
