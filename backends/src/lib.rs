@@ -36,6 +36,7 @@ mod tuning;
 mod webdav;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use heirloom_engine::repository::{Capabilities, Storage};
 
@@ -77,7 +78,7 @@ pub fn open(address: &Address, settings: &StoreSettings) -> Result<Opened, Addre
             } else {
                 Arc::new(LocalDisk::new(root))
             };
-            let storage = metered(storage, Arc::clone(&traffic));
+            let storage = limited(metered(storage, Arc::clone(&traffic)), settings);
             Ok(Opened { storage, traffic })
         }
         Address::Remote { scheme, rest } => {
@@ -85,6 +86,22 @@ pub fn open(address: &Address, settings: &StoreSettings) -> Result<Opened, Addre
             Ok(Opened { storage, traffic })
         }
     }
+}
+
+/// A disk needs no guard, but it may be one at the other end of a line.
+fn limited(storage: Arc<dyn Storage>, settings: &StoreSettings) -> Arc<dyn Storage> {
+    if settings.upload_limit.is_none() && settings.download_limit.is_none() {
+        return storage;
+    }
+    let rules = Guard {
+        timeout: Duration::from_hours(24),
+        retries: 0,
+        upload_limit: settings.upload_limit,
+        download_limit: settings.download_limit,
+        throttle: true,
+        ..Guard::new("disk")
+    };
+    guard(storage, rules)
 }
 
 /// A store that is gone with the process; for tests only, which is why no [`Address`] leads to it.
