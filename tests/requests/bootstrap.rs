@@ -53,6 +53,19 @@ fn a_store_with_another_repository_than_last_time_is_told_and_nothing_is_written
 }
 
 #[test]
+fn a_repository_that_was_made_anew_is_used_at_once() -> Result<()> {
+    let lab = Lab::new(6)?;
+    fs::write(lab.tree.join("file"), "content")?;
+    let client = remembering(&lab);
+    client.open()?.snapshots()?;
+    let anew = client.on(MemoryStorage::new());
+    anew.init()?;
+    let taken = back_up(&anew.open()?, &lab.tree)?;
+    restore_all(&anew.open()?, taken.root(), &lab.tree, &lab.fresh_path())?;
+    Ok(())
+}
+
+#[test]
 fn a_store_that_lost_its_repository_is_told() -> Result<()> {
     let lab = Lab::new(2)?;
     let client = remembering(&lab);

@@ -70,6 +70,8 @@ impl Repository {
         context: Context,
     ) -> Result<Self, RepositoryError> {
         clear_the_ground(&storage, &context)?;
+        // What the cache knows about this place is about one that is gone.
+        KnownStore::forget(context.cache.as_deref(), context.store.as_deref());
         let repository = RepositoryId(random(context.clock.as_ref()));
         let root = RootSecret::generate(context.clock.as_ref());
         let keys = Keys::derive(&root, repository);
