@@ -87,8 +87,14 @@ impl Machine {
 
     /// Starts a snapshot of the folder.
     pub(crate) fn start_snapshot(&self) -> Result<Child> {
+        self.start_snapshot_with(&[])
+    }
+
+    /// The same, with further flags.
+    pub(crate) fn start_snapshot_with(&self, flags: &[&str]) -> Result<Child> {
         let source = self.path("source");
         let mut command = self.command(&["snapshot", "-q", text(&source)?])?;
+        command.args(flags);
         Ok(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?)
     }
 

@@ -41,7 +41,8 @@ fn a_killed_snapshot_is_taken_up_by_the_next(stage: &Stage) -> Result<()> {
     let machine = Machine::with_repository(place)?;
     fill(&machine, "file", 7, MEGABYTES)?;
     let started = Instant::now();
-    let mut child = machine.start_snapshot()?;
+    // Slow enough to be met in the middle, also by who looks seldom.
+    let mut child = machine.start_snapshot_with(&["--limit-upload", "6M"])?;
     // In the middle, whatever the speed of the machine: as soon as a third of it lies there.
     while machine.pack_bytes()? < (MEGABYTES << 20) / 3
         && child.try_wait()?.is_none()

@@ -364,6 +364,21 @@ fn dav(host: &str) -> Opened {
     store(&format!("webdav+http://anna@{host}/d?retries=0&timeout=1"), StoreSettings::default())
 }
 
+/// What a server says that keeps every object, all of one byte.
+fn kept(asked: &Asked) -> String {
+    if !asked.line.starts_with("PROPFIND ") {
+        return answer("201 Created", "", "");
+    }
+    let path = asked.line.split(' ').nth(1).unwrap_or_default();
+    let listing = format!(
+        "<?xml version=\"1.0\"?><D:multistatus xmlns:D=\"DAV:\"><D:response><D:href>{path}</D:href>\
+         <D:propstat><D:prop><D:getcontentlength>1</D:getcontentlength>\
+         <D:getlastmodified>Sun, 01 Nov 2026 00:00:00 GMT</D:getlastmodified><D:resourcetype/>\
+         </D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response></D:multistatus>"
+    );
+    answer("207 Multi-Status", "", &listing)
+}
+
 #[tokio::test]
 async fn a_password_is_not_shown_to_a_server_that_knows_digest() {
     let challenge = "WWW-Authenticate: Basic realm=\"b\"\r\nWWW-Authenticate: Digest realm=\"r\", \
@@ -389,7 +404,7 @@ async fn a_password_is_not_shown_to_a_server_that_knows_digest() {
                 again.digest(&context);
                 assert_eq!(again.response, given.response);
                 logins.fetch_add(1, Ordering::Relaxed);
-                answer("201 Created", "", "")
+                kept(&asked)
             }
         }
     })
@@ -397,8 +412,9 @@ async fn a_password_is_not_shown_to_a_server_that_knows_digest() {
     let opened = dav(&host);
     opened.storage.put("packs/a", Bytes::from_static(b"x")).await.expect("it logs in");
     opened.storage.put("packs/b", Bytes::from_static(b"y")).await.expect("it stays logged in");
-    assert_eq!(logins.load(Ordering::Relaxed), 2);
-    assert_eq!(opened.traffic.total().requests, 3);
+    // Each put asks what arrived; only the first request of all is refused.
+    assert_eq!(logins.load(Ordering::Relaxed), 4);
+    assert_eq!(opened.traffic.total().requests, 5);
 }
 
 #[tokio::test]
@@ -408,7 +424,7 @@ async fn many_first_calls_at_once_all_log_in() {
     for challenge in ["WWW-Authenticate: Basic realm=\"b\"\r\n", digest] {
         let host = server(move |asked| match asked.header("authorization") {
             None => answer("401 Unauthorized", challenge, ""),
-            Some(_) => answer("201 Created", "", ""),
+            Some(_) => kept(&asked),
         })
         .await;
         let storage = dav(&host).storage;
