@@ -200,11 +200,7 @@ fn beyond_the_end(call: Call<'_>) -> StorageError {
 impl Storage for OpendalStorage {
     fn put<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<(), StorageError>> {
         Box::pin(async move {
-            let call = Call { operation: "put", object: name };
-            check_name(name).map_err(|e| call.refused_name(e))?;
-            if u64::try_from(bytes.len()).map_or(true, |size| size > OBJECT_BYTES_MAX) {
-                return Err(call.too_large());
-            }
+            let call = Call::put(name, &bytes)?;
             let put = self.operator.write(&self.path(name), bytes).await;
             put.map(drop).map_err(|e| self.failed(call, &e))
         })
@@ -216,8 +212,7 @@ impl Storage for OpendalStorage {
         range: Option<Range<u64>>,
     ) -> BoxFuture<'a, Result<Bytes, StorageError>> {
         Box::pin(async move {
-            let call = Call { operation: "read", object: name };
-            check_name(name).map_err(|e| call.refused_name(e))?;
+            let call = Call::on("read", name)?;
             match range {
                 Some(range) => self.read_range(call, range).await,
                 None => self.read_whole(call).await,
@@ -252,8 +247,7 @@ impl Storage for OpendalStorage {
 
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {
         Box::pin(async move {
-            let call = Call { operation: "delete", object: name };
-            check_name(name).map_err(|e| call.refused_name(e))?;
+            let call = Call::on("delete", name)?;
             let deleted = self.operator.delete(&self.path(name)).await;
             deleted.map_err(|e| self.failed(call, &e))
         })

@@ -8,8 +8,9 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::io;
 
+use bytes::Bytes;
 use heirloom_engine::error::{ErrorKind, StorageError};
-use heirloom_engine::repository::NameError;
+use heirloom_engine::repository::{NameError, OBJECT_BYTES_MAX, check_name};
 use rustix::io::Errno;
 
 use crate::http::HttpError;
@@ -21,7 +22,27 @@ pub(crate) struct Call<'a> {
     pub(crate) object: &'a str,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// A call on an object whose name every store keeps.
+    pub(crate) fn on(operation: &'static str, object: &'a str) -> Result<Self, StorageError> {
+        let call = Self { operation, object };
+        check_name(object).map_err(|reason| call.refused_name(reason))?;
+        Ok(call)
+    }
+
+    /// A put of an object that is small enough for every store.
+    pub(crate) fn put(object: &'a str, bytes: &Bytes) -> Result<Self, StorageError> {
+        let call = Self::on("put", object)?;
+        if u64::try_from(bytes.len()).map_or(true, |size| size > OBJECT_BYTES_MAX) {
+            return Err(call.error(
+                ErrorKind::Unsupported,
+                false,
+                Some("objects have at most 64 MiB".into()),
+            ));
+        }
+        Ok(call)
+    }
+
     pub(crate) fn error(
         self,
         kind: ErrorKind,
@@ -39,10 +60,6 @@ impl Call<'_> {
 
     pub(crate) fn refused_name(self, reason: NameError) -> StorageError {
         self.error(ErrorKind::Configuration, false, Some(reason.into()))
-    }
-
-    pub(crate) fn too_large(self) -> StorageError {
-        self.error(ErrorKind::Unsupported, false, Some("objects have at most 64 MiB".into()))
     }
 
     pub(crate) fn io(self, source: io::Error) -> StorageError {

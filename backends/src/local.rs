@@ -17,9 +17,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use heirloom_engine::error::{ErrorKind, StorageError};
-use heirloom_engine::repository::{
-    Capabilities, Listed, OBJECT_BYTES_MAX, Storage, check_name, check_prefix,
-};
+use heirloom_engine::repository::{Capabilities, Listed, Storage, check_prefix};
 
 use self::disk::{Disk, Missed};
 use self::listing::Listing;
@@ -64,11 +62,7 @@ impl LocalDisk {
 impl Storage for LocalDisk {
     fn put<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<(), StorageError>> {
         Box::pin(async move {
-            let call = Call { operation: "put", object: name };
-            check_name(name).map_err(|e| call.refused_name(e))?;
-            if u64::try_from(bytes.len()).map_or(true, |size| size > OBJECT_BYTES_MAX) {
-                return Err(call.too_large());
-            }
+            let call = Call::put(name, &bytes)?;
             let name = name.to_owned();
             self.blocking(call, move |disk| Ok(disk.put(&name, &bytes)?)).await
         })
@@ -80,8 +74,7 @@ impl Storage for LocalDisk {
         range: Option<Range<u64>>,
     ) -> BoxFuture<'a, Result<Bytes, StorageError>> {
         Box::pin(async move {
-            let call = Call { operation: "read", object: name };
-            check_name(name).map_err(|e| call.refused_name(e))?;
+            let call = Call::on("read", name)?;
             let name = name.to_owned();
             self.blocking(call, move |disk| disk.read(&name, range)).await.map(Bytes::from)
         })
@@ -102,8 +95,7 @@ impl Storage for LocalDisk {
 
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {
         Box::pin(async move {
-            let call = Call { operation: "delete", object: name };
-            check_name(name).map_err(|e| call.refused_name(e))?;
+            let call = Call::on("delete", name)?;
             let name = name.to_owned();
             self.blocking(call, move |disk| Ok(disk.delete(&name)?)).await
         })

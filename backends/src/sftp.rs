@@ -16,7 +16,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use heirloom_engine::error::{ErrorKind, StorageError};
-use heirloom_engine::repository::{Capabilities, Listed, OBJECT_BYTES_MAX, Storage, check_name};
+use heirloom_engine::repository::{Capabilities, Listed, Storage};
 use opendal::services::SftpConfig;
 use opendal::{Configurator as _, Operator};
 use url::Url;
@@ -77,12 +77,9 @@ struct Sftp {
 }
 
 impl Sftp {
-    async fn put(&self, call: Call<'_>, bytes: Bytes) -> Result<(), StorageError> {
-        check_name(call.object).map_err(|e| call.refused_name(e))?;
+    async fn put(&self, name: &str, bytes: Bytes) -> Result<(), StorageError> {
+        let call = Call::put(name, &bytes)?;
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if size > OBJECT_BYTES_MAX {
-            return Err(call.too_large());
-        }
         let operator = self.storage.operator();
         let place = self.storage.path(call.object);
         let draft = self.storage.path(&draft_name());
@@ -110,7 +107,7 @@ fn draft_name() -> String {
 
 impl Storage for Sftp {
     fn put<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<(), StorageError>> {
-        Box::pin(self.put(Call { operation: "put", object: name }, bytes))
+        Box::pin(self.put(name, bytes))
     }
 
     fn read<'a>(

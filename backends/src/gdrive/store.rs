@@ -325,11 +325,7 @@ impl Drive {
 impl Storage for Drive {
     fn put<'a>(&'a self, name: &'a str, bytes: Bytes) -> BoxFuture<'a, Result<(), StorageError>> {
         Box::pin(async move {
-            let call = Call { operation: "put", object: name };
-            check_name(name).map_err(|e| call.refused_name(e))?;
-            if u64::try_from(bytes.len()).map_or(true, |size| size > OBJECT_BYTES_MAX) {
-                return Err(call.too_large());
-            }
+            let call = Call::put(name, &bytes)?;
             self.put_object(name, bytes).await.map_err(|e| storage_error(call, e))
         })
     }
@@ -340,8 +336,7 @@ impl Storage for Drive {
         range: Option<Range<u64>>,
     ) -> BoxFuture<'a, Result<Bytes, StorageError>> {
         Box::pin(async move {
-            let call = Call { operation: "read", object: name };
-            check_name(name).map_err(|e| call.refused_name(e))?;
+            let call = Call::on("read", name)?;
             if let Some(range) = &range {
                 let wanted = range.end.checked_sub(range.start);
                 if wanted.is_none_or(|wanted| wanted > OBJECT_BYTES_MAX) {
@@ -366,8 +361,7 @@ impl Storage for Drive {
 
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {
         Box::pin(async move {
-            let call = Call { operation: "delete", object: name };
-            check_name(name).map_err(|e| call.refused_name(e))?;
+            let call = Call::on("delete", name)?;
             self.delete_object(name).await.map_err(|e| storage_error(call, e))
         })
     }
