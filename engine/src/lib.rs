@@ -2,7 +2,7 @@
 //!
 //! Modules form a ladder; each imports only from lower levels (`docs/architecture.md`).
 //!
-//! - vocabulary: [`id`], [`error`], [`progress`], [`clock`]
+//! - vocabulary: [`id`], [`error`], [`progress`], [`clock`], [`looks`]
 //! - level 1: [`chunker`] cuts a byte stream into chunks; [`crypto`] derives keys, seals and opens
 //! - level 2: [`pack`] lays blobs into frames and frames into packs; [`index`] says which pack holds a blob;
 //!   [`tree`] is the sorted map from paths to entries
@@ -18,6 +18,7 @@ pub mod crypto;
 pub mod error;
 pub mod id;
 pub mod index;
+pub mod looks;
 pub mod pack;
 pub mod progress;
 pub mod repository;

@@ -15,6 +15,7 @@ use super::walk::Walk;
 use super::{BackupError, BackupOptions, BackupReport, Commit, Parent};
 use crate::chunker::GearTables;
 use crate::id::NodeId;
+use crate::looks::{Look, is_left_out};
 use crate::progress::Progress;
 use crate::repository::{Known, Repository, Session, SessionNote, Snapshots};
 use crate::snapshot::{Record, Snapshot, Stats};
@@ -41,11 +42,14 @@ pub fn run(
         program: options.program.clone(),
         command: "snapshot".into(),
     };
+    let early = is_left_out(Look::ParentAfterAnnouncement).then(|| repository.snapshots());
     let mut session = Session::start(repository, &note, options.compression, Arc::clone(progress))?;
+    let early = early.transpose()?;
     for problem in session.problems.drain(..) {
         progress.problem(&problem);
     }
-    let taken = find_parent(session.snapshots(), options, progress.as_ref()).and_then(|parent| {
+    let snapshots = early.as_ref().unwrap_or(session.snapshots());
+    let taken = find_parent(snapshots, options, progress.as_ref()).and_then(|parent| {
         let writing = (&mut session, parent.as_ref(), progress);
         Ok((pipeline(repository, source, options, writing)?, parent))
     });

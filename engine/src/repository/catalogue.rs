@@ -10,6 +10,7 @@ use crate::crypto::ObjectKind;
 use crate::error::{ErrorKind, FormatError, Problem};
 use crate::id::{BlobPrefix, PackId, SessionId};
 use crate::index::{IndexSet, Location, Segment, SegmentName, SortedSegment, Trust};
+use crate::looks::{Look, is_left_out};
 use crate::pack::{
     HEADER_BYTES, OBJECT_BYTES_MAX, PackRecord, parse_header, read_table, trailer_range,
 };
@@ -81,7 +82,8 @@ impl Catalogue {
     ) -> (Vec<PackRecord>, Vec<SegmentName>) {
         let mut classes: Vec<Vec<(SegmentName, &SortedSegment<Bytes>)>> = Vec::new();
         for (name, segment, trust) in self.set.segments() {
-            if trust == Trust::Untrusted || segment.blobs() > MERGE_BLOBS_MAX {
+            let trusted = trust == Trust::Trusted || is_left_out(Look::FencesAtMerge);
+            if !trusted || segment.blobs() > MERGE_BLOBS_MAX {
                 continue;
             }
             let class = usize::try_from(segment.blobs().max(1).ilog2() / 3).unwrap_or_default();
@@ -98,7 +100,10 @@ impl Catalogue {
         {
             // A segment that cannot be unfolded stays as it is.
             let Ok(Segment { packs: records, .. }) = segment.to_segment() else { continue };
-            packs.extend(records.into_iter().filter(|record| !condemned.contains(&record.id)));
+            let stays = |record: &PackRecord| {
+                !condemned.contains(&record.id) || is_left_out(Look::CondemnedAtMerge)
+            };
+            packs.extend(records.into_iter().filter(stays));
             names.push(name);
         }
         (packs, names)
@@ -167,7 +172,9 @@ impl Repository {
         catalogue.fenced = self.fenced(&mut Vec::new())?;
         let fenced = &catalogue.fenced;
         self.cache.retain_segments(&present);
-        let trusted = |name: &SegmentName| !fenced.contains(&name.session);
+        let trusted = |name: &SegmentName| {
+            !fenced.contains(&name.session) || is_left_out(Look::FencesOfSegments)
+        };
         let replaced: HashSet<SegmentName> = segments
             .iter()
             .filter(|(name, _)| trusted(name))

@@ -17,6 +17,7 @@ use crate::crypto::{Keys, ObjectKind, padded_map};
 use crate::error::{ErrorKind, Problem};
 use crate::id::{BlobPrefix, ClientId, ContentId, NodeId, PackId, SessionId};
 use crate::index::IndexSet;
+use crate::looks::{Look, is_left_out};
 use crate::progress::Progress;
 use crate::snapshot::{self, Record, Snapshot, heads_of, merge_heads, next_link};
 
@@ -165,7 +166,8 @@ impl<'r> Session<'r> {
     /// A pack with blobs of a live snapshot can only vanish after somebody condemned it. Nothing was condemned when this
     /// session had already announced itself, so whatever is condemned later waits for this session.
     pub fn may_trust_live_snapshots(&self) -> bool {
-        self.condemned.packs.is_empty() && !self.condemned.unreadable
+        let nothing_condemned = self.condemned.packs.is_empty() && !self.condemned.unreadable;
+        nothing_condemned || is_left_out(Look::NothingCondemnedForParent)
     }
 
     /// What may be referred to, apart from what this session stores itself; for other threads.
@@ -263,7 +265,8 @@ impl<'r> Session<'r> {
         stored_bytes += size;
         self.repository.put(&name, Bytes::from(sealed))?;
         // The second look: whoever declared this session dead before the record was visible has left a fence.
-        if self.repository.fenced(&mut self.problems)?.contains(&self.id) {
+        let fenced = self.repository.fenced(&mut self.problems)?.contains(&self.id);
+        if fenced && !is_left_out(Look::FencesAtCommit) {
             self.repository.delete(&name)?;
             return Err(RepositoryError::Fenced { session: self.id });
         }
@@ -327,8 +330,11 @@ fn look_around(
 ) -> Result<(Condemned, Arc<Catalogue>, Snapshots), RepositoryError> {
     let folders = repository.context.runtime.block_on(repository.storage.folders())?;
     let may_have = |folder: &str| folders.as_ref().is_none_or(|folders| folders.contains(folder));
-    let condemned =
-        if may_have("condemned") { condemned(repository, problems)? } else { Condemned::default() };
+    let condemned = if may_have("condemned") && !is_left_out(Look::CondemnedAtStart) {
+        condemned(repository, problems)?
+    } else {
+        Condemned::default()
+    };
     let found = repository.records(may_have("tombstones"))?;
     let catalogue = repository.reload_catalogue(&condemned.packs)?;
     let snapshots = Snapshots::sort(found, catalogue.fenced());
