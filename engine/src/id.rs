@@ -72,6 +72,10 @@ id!(
     SlotId, 16
 );
 id!(
+    /// Random name of a stored retention policy.
+    PolicyId, 16
+);
+id!(
     /// Random name of an installation that writes snapshots; a new one is made when it is lost.
     ClientId, 16
 );

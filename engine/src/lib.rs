@@ -6,7 +6,7 @@
 //! - level 1: [`chunker`] cuts a byte stream into chunks; [`crypto`] derives keys, seals and opens
 //! - level 2: [`pack`] lays blobs into frames and frames into packs; [`index`] says which pack holds a blob;
 //!   [`tree`] is the sorted map from paths to entries
-//! - level 3: [`snapshot`] is the signed record of one backup
+//! - level 3: [`snapshot`] is the signed record of one backup; [`retention`] says which of them a policy keeps
 //! - level 4: [`repository`] opens a store, reads and writes objects, runs sessions
 //! - level 5: [`backup`], [`restore`] and [`view`] are the operations
 
@@ -23,6 +23,7 @@ pub mod pack;
 pub mod progress;
 pub mod repository;
 pub mod restore;
+pub mod retention;
 pub mod snapshot;
 mod storage;
 pub mod tree;

@@ -13,6 +13,7 @@ mod records;
 mod segments;
 mod session;
 mod slots;
+mod tombstones;
 mod upload;
 
 pub use self::error::RepositoryError;
@@ -21,6 +22,7 @@ pub use self::open::{Context, PACK_BYTES, Repository};
 pub use self::reader::FrameRef;
 pub use self::session::{Committed, Known, Session, SessionNote};
 pub use self::slots::{NewSlot, SlotInfo};
+pub use self::tombstones::Saying;
 pub use self::upload::{Compression, Lane};
 pub use crate::storage::{
     Capabilities, Listed, NameError, OBJECT_BYTES_MAX, PART_BYTES_MAX, Storage, check_name,

@@ -16,7 +16,10 @@ mod tests;
 
 pub use self::chain::{Head, Link, RememberedHead, heads_of, merge_heads, next_link, rollback};
 pub use self::date::Moment;
-pub use self::envelope::{Snapshot, Tombstone, object_name, record_hash, tombstone_name};
+pub use self::envelope::{
+    Snapshot, Tombstone, object_name, open_policy, policy_name, record_hash, seal_policy,
+    tombstone_name,
+};
 pub use self::record::{Record, Stats};
 pub use self::selector::{Filter, Pick, SelectError, Selector, SelectorError, select};
 

@@ -38,6 +38,8 @@ pub enum ObjectKind {
     Condemned = 9,
     /// List of sessions that a deletion waits for.
     Waits = 10,
+    /// Retention policy.
+    Policy = 11,
     /// Snapshots and tombstones in the local cache; never in a store.
     CachedRecords = 240,
 }
@@ -55,6 +57,7 @@ impl ObjectKind {
             Self::SlotNote => 8,
             Self::Condemned => 9,
             Self::Waits => 10,
+            Self::Policy => 11,
             Self::CachedRecords => 240,
         }
     }
@@ -71,6 +74,7 @@ impl ObjectKind {
             Self::SlotNote => "slot note",
             Self::Condemned => "condemned list",
             Self::Waits => "waits list",
+            Self::Policy => "policy",
             Self::CachedRecords => "record cache",
         }
     }
@@ -163,7 +167,7 @@ mod tests {
         text: String,
     }
 
-    const KINDS: [ObjectKind; 9] = [
+    const KINDS: [ObjectKind; 10] = [
         ObjectKind::Pack,
         ObjectKind::IndexSegment,
         ObjectKind::Session,
@@ -173,6 +177,7 @@ mod tests {
         ObjectKind::SlotNote,
         ObjectKind::Condemned,
         ObjectKind::Waits,
+        ObjectKind::Policy,
     ];
 
     #[test]

@@ -10,7 +10,7 @@ use crate::crypto::ObjectKind;
 use crate::error::Problem;
 use crate::id::{PackId, SessionId};
 use crate::index::SegmentName;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Tombstone};
 
 /// The snapshots of a repository, oldest first.
 #[derive(Debug, Default)]
@@ -21,6 +21,8 @@ pub struct Snapshots {
     pub disputed: Vec<Snapshot>,
     /// Those that were forgotten and can still be read.
     pub forgotten: Vec<Snapshot>,
+    /// Who forgot what, when and why; also what can no longer be read.
+    pub tombstones: Vec<Tombstone>,
     /// Damaged and foreign objects, lost snapshots.
     pub problems: Vec<Problem>,
 }
@@ -28,9 +30,10 @@ pub struct Snapshots {
 impl Snapshots {
     /// Tells those that count from the others, by the tombstones and by fences that were listed after the records.
     pub(super) fn sort(found: Found, fenced: &HashSet<SessionId>) -> Self {
-        let mut sorted = Self { problems: found.problems, ..Self::default() };
-        let forgotten = forgotten(&found.tombstones);
-        for snapshot in found.snapshots {
+        let Found { snapshots, tombstones, problems } = found;
+        let forgotten = forgotten(&tombstones);
+        let mut sorted = Self { tombstones, problems, ..Self::default() };
+        for snapshot in snapshots {
             if forgotten.contains(&snapshot.session) {
                 sorted.forgotten.push(snapshot);
             } else if fenced.contains(&snapshot.session) {
@@ -74,7 +77,7 @@ impl Repository {
         let mut problems = Vec::new();
         for folder in ["", "keys/", "sessions/", "packs/", "index/", "snapshots/"]
             .into_iter()
-            .chain(["fences/", "tombstones/", "condemned/"])
+            .chain(["fences/", "tombstones/", "condemned/", "policies/"])
         {
             let objects = self.list(folder)?.into_iter().map(|object| object.name);
             let foreign = objects.filter(|name| !belongs(name));
@@ -115,7 +118,7 @@ fn belongs(name: &str) -> bool {
         "condemned" => is_id(name.strip_suffix(".waits").unwrap_or(name)),
         "index" => SegmentName::parse(&format!("index/{name}")).is_some(),
         "fences" => name.split_once('.').is_some_and(|(id, nonce)| is_id(id) && is_id(nonce)),
-        "sessions" | "snapshots" | "tombstones" => is_id(name),
+        "sessions" | "snapshots" | "tombstones" | "policies" => is_id(name),
         _ => false,
     }
 }

@@ -126,6 +126,15 @@ impl Repository {
         self.cache.keep_records(&self.keys, &records, self.clock());
     }
 
+    /// Remembers tombstones that this process just put.
+    pub(super) fn keep_tombstones(&self, stones: Vec<Verified<Tombstone>>) {
+        let mut records = self.known_records();
+        for stone in stones {
+            records.tombstones.insert(stone.record.snapshot, stone);
+        }
+        self.cache.keep_records(&self.keys, &records, self.clock());
+    }
+
     fn known_records(&self) -> MutexGuard<'_, Records> {
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         if !records.loaded {

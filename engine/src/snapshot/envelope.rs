@@ -1,18 +1,20 @@
-//! Seals and opens snapshots and tombstones: a record, who signed it, and the signature.
+//! Seals and opens snapshots, tombstones and policies: a record, who signed it, and the signature.
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, random};
 use crate::crypto::{Keys, ObjectKind, SessionKey, Signed, padded_map, parse_padded_map};
 use crate::error::FormatError;
-use crate::id::SessionId;
+use crate::id::{PolicyId, SessionId};
 
 use super::{HEADS_MAX, Record};
 
 const SNAPSHOT_DOMAIN: &str = "heirloom v1 snapshot";
 const TOMBSTONE_DOMAIN: &str = "heirloom v1 tombstone";
+const POLICY_DOMAIN: &str = "heirloom v1 policy";
 const SNAPSHOT_BYTES_MIN: u64 = 512;
 const TOMBSTONE_BYTES_MIN: u64 = 256;
+const POLICY_BYTES_MIN: u64 = 512;
 
 /// A snapshot whose signature was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +125,24 @@ impl Tombstone {
         }
         Ok(tombstone)
     }
+}
+
+/// Name of a policy's object.
+pub fn policy_name(policy: PolicyId) -> String {
+    format!("policies/{policy}")
+}
+
+/// Signs and seals the record of a policy: the bytes of its object.
+pub fn seal_policy(record: Vec<u8>, policy: PolicyId, keys: &Keys, clock: &dyn Clock) -> Vec<u8> {
+    let envelope = sign(keys, POLICY_DOMAIN, SessionId(policy.0), record);
+    let body = padded_map(&envelope, POLICY_BYTES_MIN);
+    keys.seal_object(ObjectKind::Policy, &policy_name(policy), &body, clock)
+}
+
+/// The record in the object of a policy, if the owner signed it for this name.
+pub fn open_policy(bytes: &[u8], policy: PolicyId, keys: &Keys) -> Result<Vec<u8>, FormatError> {
+    let body = keys.open_object(ObjectKind::Policy, &policy_name(policy), bytes)?;
+    verify(keys, POLICY_DOMAIN, SessionId(policy.0), &body)
 }
 
 fn sign(keys: &Keys, domain: &'static str, session: SessionId, record: Vec<u8>) -> Envelope {
