@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Instant, SystemTime};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use heirloom_engine::clock::Clock;
 use rustix::process::{Resource, Rlimit};
@@ -29,9 +30,17 @@ impl Clock for SystemClock {
     fn fill_random(&self, bytes: &mut [u8]) {
         getrandom::fill(bytes).expect("without random numbers nothing can be kept secret");
     }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "whoever waits on this clock blocks its own thread"
+    )]
+    fn sleep(&self, duration: Duration) {
+        thread::sleep(duration);
+    }
 }
 
-fn nanoseconds(duration: std::time::Duration) -> i128 {
+fn nanoseconds(duration: Duration) -> i128 {
     i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX)
 }
 

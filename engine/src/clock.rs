@@ -1,6 +1,7 @@
 //! Time and randomness as arguments, so that tests can freeze and seed them.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 /// Where the engine gets the time and random bytes from.
 pub trait Clock: Send + Sync + Debug {
@@ -9,6 +10,9 @@ pub trait Clock: Send + Sync + Debug {
 
     /// Fills the buffer with bytes that nobody can predict.
     fn fill_random(&self, bytes: &mut [u8]);
+
+    /// Lets so much time pass; blocks the calling thread where time is real.
+    fn sleep(&self, duration: Duration);
 }
 
 /// Random bytes as an array.

@@ -226,3 +226,33 @@ pub enum ReadError {
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
+
+impl ReadError {
+    /// Whether the failure concerns this object only, so that others can still be read.
+    pub fn is_local(&self) -> bool {
+        match self {
+            Self::Storage(error) => matches!(error.kind, ErrorKind::NotFound | ErrorKind::Protocol),
+            Self::Missing { .. } | Self::Damaged { .. } | Self::Node(_) => true,
+        }
+    }
+}
+
+impl StorageError {
+    /// The same failure without what lies below, for a second report.
+    pub fn copy(&self) -> Self {
+        let Self { kind, temporary, operation, .. } = *self;
+        Self { kind, temporary, operation, object: self.object.clone(), source: None }
+    }
+}
+
+impl ReadError {
+    /// The same failure without what lies below, for a second report.
+    pub fn copy(&self) -> Self {
+        match self {
+            Self::Missing { prefix } => Self::Missing { prefix: prefix.clone() },
+            Self::Damaged { pack, source } => Self::Damaged { pack: *pack, source: source.clone() },
+            Self::Node(source) => Self::Node(source.clone()),
+            Self::Storage(error) => Self::Storage(error.copy()),
+        }
+    }
+}

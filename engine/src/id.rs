@@ -68,6 +68,10 @@ id!(
     SessionId, 16
 );
 id!(
+    /// Random name of a condemned list.
+    GenerationId, 16
+);
+id!(
     /// Random name of a key slot.
     SlotId, 16
 );

@@ -10,12 +10,14 @@
 
 mod build;
 mod filter;
+mod marks;
 mod segment;
 mod set;
 mod sorted;
 #[cfg(test)]
 mod tests;
 
+pub use self::marks::{Bits, Marked, Marks};
 pub use self::segment::{Segment, SegmentName};
 pub use self::set::{IndexSet, Location, Trust};
 pub use self::sorted::{FrameInfo, PackInfo, Place, SortedSegment};

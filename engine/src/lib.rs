@@ -8,7 +8,8 @@
 //!   [`tree`] is the sorted map from paths to entries
 //! - level 3: [`snapshot`] is the signed record of one backup; [`retention`] says which of them a policy keeps
 //! - level 4: [`repository`] opens a store, reads and writes objects, runs sessions
-//! - level 5: [`backup`], [`restore`] and [`view`] are the operations
+//! - [`reach`] marks what snapshots need, for several operations
+//! - level 5: [`backup`], [`restore`], [`prune`] and [`view`] are the operations
 
 pub mod backup;
 mod cache;
@@ -21,10 +22,13 @@ pub mod index;
 pub mod looks;
 pub mod pack;
 pub mod progress;
+pub mod prune;
+pub mod reach;
 pub mod repository;
 pub mod restore;
 pub mod retention;
 pub mod snapshot;
 mod storage;
 pub mod tree;
+mod upload;
 pub mod view;

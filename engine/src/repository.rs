@@ -4,27 +4,28 @@
 //! runs on plain threads. [`Context`] brings the runtime that the port's calls are driven by.
 
 mod catalogue;
+mod deletion;
 mod description;
 mod error;
 mod listing;
 mod open;
 mod reader;
 mod records;
-mod segments;
 mod session;
 mod slots;
 mod tombstones;
-mod upload;
 
+pub use self::catalogue::Catalogue;
+pub use self::deletion::{Death, Generation, Generations, Running};
 pub use self::error::RepositoryError;
 pub use self::listing::Snapshots;
 pub use self::open::{Context, PACK_BYTES, Repository};
-pub use self::reader::FrameRef;
+pub use self::reader::{FrameRef, SealedFrame};
 pub use self::session::{Committed, Known, Session, SessionNote};
 pub use self::slots::{NewSlot, SlotInfo};
 pub use self::tombstones::Saying;
-pub use self::upload::{Compression, Lane};
 pub use crate::storage::{
     Capabilities, Listed, NameError, OBJECT_BYTES_MAX, PART_BYTES_MAX, Storage, check_name,
     check_prefix,
 };
+pub use crate::upload::{Compression, Lane};

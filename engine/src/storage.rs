@@ -69,7 +69,8 @@ pub struct Listed {
 pub struct Capabilities {
     /// How many calls are worth having in flight at once.
     pub parallel: usize,
-    /// How many whole packs are worth having on their way at once; each of them is held in memory.
+    /// How many whole packs are worth having on their way at once; each of them is held in memory. 0: packs are put in
+    /// place by the thread that stores, one after the other, without threads of their own.
     pub uploads: usize,
     /// Whether an interrupted `put` can never be seen half done.
     pub atomic_put: bool,

@@ -22,6 +22,7 @@ mod key;
 mod list_cursor;
 mod node;
 mod query;
+mod references;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -38,8 +39,9 @@ pub use self::key::{
     components, file_name, key_from_path, parent_key, path_from_key, safe_component, safe_key,
     subtree_end,
 };
-pub use self::list_cursor::{ContentListCursor, list_children};
+pub use self::list_cursor::ContentListCursor;
 pub use self::query::{lookup, totals};
+pub use self::references::{Reference, references};
 pub use self::view::EntryView;
 
 /// A larger node is refused.

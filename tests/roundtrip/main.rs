@@ -2,6 +2,7 @@
 
 mod changes;
 mod growth;
+mod inline;
 mod linked;
 mod moving;
 mod trees;

@@ -25,6 +25,8 @@ impl Clock for Counting {
     fn fill_random(&self, bytes: &mut [u8]) {
         bytes.iter_mut().zip((0..=u8::MAX).cycle()).for_each(|(byte, value)| *byte = value);
     }
+
+    fn sleep(&self, _: std::time::Duration) {}
 }
 
 /// Consecutive bytes from `first`.

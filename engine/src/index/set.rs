@@ -34,8 +34,10 @@ pub struct Location {
     pub range: Range<u64>,
     /// Whether a writer may rely on it.
     pub trust: Trust,
-    segment: usize,
-    place: Place,
+    /// Which of the set's segments says so, in the order in which they were added.
+    pub segment: usize,
+    /// The same place in the segment's numbers.
+    pub place: Place,
 }
 
 /// Everything that is known about where blobs are.
@@ -125,6 +127,11 @@ impl IndexSet {
             .collect();
         found.sort_by_key(|location| location.trust == Trust::Untrusted);
         found
+    }
+
+    /// The start of a pack, by its segment's and its own position.
+    pub fn start_of(&self, segment: usize, pack: u32) -> Option<Location> {
+        self.members.get(segment)?.locate(segment, Place { pack, frame: 0, slot: 0 })
     }
 
     /// Another frame of a location's pack.

@@ -66,6 +66,13 @@ pub struct FrameInfo {
     first_blob: u32,
 }
 
+impl FrameInfo {
+    /// Which blob of the segment its first one is.
+    pub fn first_blob(&self) -> u32 {
+        self.first_blob
+    }
+}
+
 /// Sorted columns; see the module's description.
 pub struct SortedSegment<B> {
     bytes: B,
@@ -157,8 +164,24 @@ impl<B: AsRef<[u8]>> SortedSegment<B> {
 
     /// Whether some pack has the blob.
     pub fn contains(&self, prefix: &BlobPrefix) -> bool {
-        self.may_contain(prefix)
-            && self.prefixes().get(self.first_at_least(prefix)) == Some(prefix.as_bytes())
+        self.position(prefix).is_some()
+    }
+
+    /// Where the blob stands among all blobs in the order of their prefixes; of several places, the first.
+    pub fn position(&self, prefix: &BlobPrefix) -> Option<usize> {
+        let at = self.may_contain(prefix).then(|| self.first_at_least(prefix))?;
+        (self.prefixes().get(at) == Some(prefix.as_bytes())).then_some(at)
+    }
+
+    /// Every blob with its place, in the order of the prefixes.
+    pub fn iter(&self) -> impl Iterator<Item = (BlobPrefix, Place)> + '_ {
+        let prefixes = self.prefixes().iter().enumerate();
+        prefixes.filter_map(|(at, prefix)| Some((BlobPrefix(*prefix), self.place(at)?)))
+    }
+
+    /// The blob at a [`position`](Self::position).
+    pub fn prefix_at(&self, at: usize) -> Option<BlobPrefix> {
+        self.prefixes().get(at).map(|prefix| BlobPrefix(*prefix))
     }
 
     /// All places of the blob.
@@ -175,6 +198,12 @@ impl<B: AsRef<[u8]>> SortedSegment<B> {
         self.pack_rows().get(as_usize(pack)).and_then(|row| parse_pack(row).ok())
     }
 
+    /// Which blob of the segment a place is, in the order in which they were stored.
+    pub fn ordinal(&self, place: Place) -> Option<usize> {
+        let frame = self.frame(place.pack, place.frame)?;
+        Some(as_usize(frame.first_blob.checked_add(place.slot)?))
+    }
+
     /// The encapsulated key that [`PackInfo::encapsulation`] names.
     pub fn encapsulation(&self, position: u32) -> Option<&[u8; ENCAPSULATION_BYTES]> {
         let (keys, _) = self.column(&self.columns.encapsulations).as_chunks();
@@ -186,6 +215,12 @@ impl<B: AsRef<[u8]>> SortedSegment<B> {
         let frames = self.frames_of(pack)?;
         let at = frames.start.checked_add(as_usize(frame))?;
         frames.contains(&at).then(|| self.frame_at(at).ok())?
+    }
+
+    /// How many frames a pack has, by its position in the segment.
+    pub fn frames(&self, pack: u32) -> u32 {
+        let frames = self.frames_of(pack).map_or(0, |frames| frames.len());
+        u32::try_from(frames).unwrap_or(u32::MAX)
     }
 
     /// Segments that this one makes superfluous.

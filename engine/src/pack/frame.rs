@@ -144,6 +144,23 @@ impl Frame {
     pub fn prefixes(&self) -> &[BlobPrefix] {
         &self.prefixes
     }
+
+    /// Takes the sealed bytes of a frame out of one pack, so that they can go into another as they are.
+    ///
+    /// `prefixes` are those that the pack's table gives. The bytes are authentic; what they decompress to is not looked at.
+    pub fn from_sealed(
+        key: &PackKey,
+        ordinal: u32,
+        mut sealed: Vec<u8>,
+        (entry, prefixes): (&FrameEntry, Vec<BlobPrefix>),
+    ) -> Result<Self, FormatError> {
+        let entry = unseal(key, ordinal, &mut sealed, entry)?;
+        if prefixes.len() != as_usize(entry.blobs) {
+            return Err(FormatError::OutOfBounds { what: "number of blobs in a frame" });
+        }
+        let FrameEntry { codec, plain_bytes, .. } = entry;
+        Ok(Self { codec, head: Vec::new(), body: sealed.into(), plain_bytes, prefixes })
+    }
 }
 
 /// A frame that was opened: gives out its blobs.
@@ -220,16 +237,26 @@ pub fn open_frame(
     mut sealed: Vec<u8>,
     entry: &FrameEntry,
 ) -> Result<OpenFrame, FormatError> {
-    let entry = entry.check()?;
-    let stored_bytes = as_usize(entry.stored_bytes);
-    if sealed.len() != stored_bytes + TAG_BYTES {
-        return Err(FormatError::OutOfBounds { what: "size of a frame" });
-    }
-    let opened_bytes = key.open_frame(ordinal, &mut sealed)?;
-    sealed.truncate(opened_bytes);
+    let entry = unseal(key, ordinal, &mut sealed, entry)?;
     let plain = match entry.codec {
         Codec::Stored => sealed,
         Codec::Zstd => codec::decompress(&sealed, as_usize(entry.plain_bytes))?,
     };
     OpenFrame::from_plain(plain, entry.blobs)
+}
+
+/// Leaves the stored bytes of a frame in the buffer.
+fn unseal(
+    key: &PackKey,
+    ordinal: u32,
+    sealed: &mut Vec<u8>,
+    entry: &FrameEntry,
+) -> Result<FrameEntry, FormatError> {
+    let entry = entry.check()?;
+    if sealed.len() != as_usize(entry.stored_bytes) + TAG_BYTES {
+        return Err(FormatError::OutOfBounds { what: "size of a frame" });
+    }
+    let opened_bytes = key.open_frame(ordinal, sealed)?;
+    sealed.truncate(opened_bytes);
+    Ok(entry)
 }

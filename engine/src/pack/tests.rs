@@ -24,6 +24,8 @@ impl Clock for SeededClock {
         let call = self.0.fetch_add(1, Ordering::Relaxed);
         blake3::Hasher::new().update(&call.to_le_bytes()).finalize_xof().fill(bytes);
     }
+
+    fn sleep(&self, _: std::time::Duration) {}
 }
 
 struct Bench {

@@ -1,6 +1,6 @@
 //! The index of a repository as this process knows it: all segments, and which of them a writer may rely on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,9 +24,12 @@ const MERGE_COUNT: usize = 8;
 /// A segment above this number of blobs is not merged any more.
 const MERGE_BLOBS_MAX: usize = 1 << 20;
 
+/// The name under which packs stand that no segment knows; no session has this id.
+pub(super) const UNINDEXED: SegmentName = SegmentName { session: SessionId([0; 16]), n: 0 };
+
 /// All segments of a repository.
 #[derive(Debug, Default)]
-pub(super) struct Catalogue {
+pub struct Catalogue {
     set: IndexSet,
     /// Sessions that were declared dead, listed after the segments were read.
     fenced: HashSet<SessionId>,
@@ -34,6 +37,8 @@ pub(super) struct Catalogue {
     foreign: Vec<String>,
     /// When the look into packs that no segment knows began and ended, if there was one; in ns since 1970.
     completed_ns: Option<(i128, i128)>,
+    /// The packs that the store had then, and their sizes.
+    stored: HashMap<PackId, u64>,
 }
 
 impl Catalogue {
@@ -47,16 +52,27 @@ impl Catalogue {
         self.set.places(prefix)
     }
 
-    pub(super) fn set(&self) -> &IndexSet {
+    /// The segments.
+    pub fn set(&self) -> &IndexSet {
         &self.set
+    }
+
+    /// The packs that the store has, and their sizes; empty unless the catalogue is a whole one.
+    pub fn stored(&self) -> &HashMap<PackId, u64> {
+        &self.stored
+    }
+
+    /// Whether a segment of the set stands for packs that no segment knows.
+    pub fn is_unindexed(name: &SegmentName) -> bool {
+        *name == UNINDEXED
     }
 
     pub(super) fn fenced(&self) -> &HashSet<SessionId> {
         &self.fenced
     }
 
-    /// What was odd in the folder.
-    pub(super) fn problems(&self) -> impl Iterator<Item = Problem> + '_ {
+    /// Damaged and foreign objects that were met.
+    pub fn problems(&self) -> impl Iterator<Item = Problem> + '_ {
         let damaged = self.damaged.iter().map(|(object, source)| Problem::ObjectDamaged {
             object: object.clone(),
             source: source.clone(),
@@ -222,6 +238,12 @@ impl Repository {
         if let Some(catalogue) = self.catalogue_slot().as_ref().filter(is_fresh) {
             return Ok(Arc::clone(catalogue));
         }
+        self.whole_catalogue()
+    }
+
+    /// Loads the index anew, lists the packs, and reads the tables of those that no segment knows.
+    pub fn whole_catalogue(&self) -> Result<Arc<Catalogue>, RepositoryError> {
+        let now_ns = self.clock().now_ns();
         let mut catalogue = self.load_catalogue()?;
         let known = catalogue.packs();
         let mut records = Vec::new();
@@ -230,6 +252,7 @@ impl Repository {
                 catalogue.foreign.push(object.name);
                 continue;
             };
+            catalogue.stored.insert(id, object.size);
             if known.contains(&id) {
                 continue;
             }
@@ -244,8 +267,7 @@ impl Repository {
         }
         if !records.is_empty() {
             let segment = Segment { replaces: Vec::new(), packs: records };
-            let name = SegmentName { session: SessionId([0; 16]), n: 0 };
-            catalogue.set.add(name, in_memory(&segment), Trust::Untrusted);
+            catalogue.set.add(UNINDEXED, in_memory(&segment), Trust::Untrusted);
         }
         catalogue.completed_ns = Some((now_ns, self.clock().now_ns()));
         let catalogue = Arc::new(catalogue);

@@ -41,12 +41,14 @@ pub(super) struct Description {
     pub(super) repository: RepositoryId,
     /// A feature that forbids this program to write, if there is one.
     pub(super) read_only_because: Option<String>,
+    /// A feature that forbids this program to delete.
+    pub(super) may_not_delete_because: Option<String>,
 }
 
 impl Description {
     /// Describes a new repository.
     pub(super) fn new(repository: RepositoryId) -> Self {
-        Self { repository, read_only_because: None }
+        Self { repository, read_only_because: None, may_not_delete_because: None }
     }
 
     /// One line of JSON.
@@ -83,7 +85,10 @@ impl Description {
         }
         let repository =
             RepositoryId::from_hex(&wire.repository).ok_or_else(|| damaged()(unrecognised))?;
-        Ok(Self { repository, read_only_because: wire.features.write.into_iter().next() })
+        let Features { write, delete, .. } = wire.features;
+        let read_only_because = write.into_iter().next();
+        let may_not_delete_because = read_only_because.clone().or(delete.into_iter().next());
+        Ok(Self { repository, read_only_because, may_not_delete_because })
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::crypto::SlotError;
 use crate::error::{FormatError, ReadError, StorageError};
 use crate::id::SessionId;
+use crate::upload::UploadError;
 
 /// Why a repository cannot be opened, read as a whole, or written.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,16 @@ pub enum RepositoryError {
     /// The operation was asked to end.
     #[error("cancelled")]
     Cancelled,
+}
+
+impl From<UploadError> for RepositoryError {
+    fn from(error: UploadError) -> Self {
+        match error {
+            UploadError::Storage(error) => Self::Storage(error),
+            UploadError::Compressor(error) => Self::Compressor(error),
+            UploadError::Cancelled => Self::Cancelled,
+        }
+    }
 }
 
 impl RepositoryError {

@@ -216,6 +216,11 @@ impl Repository {
         self.description.read_only_because.as_deref()
     }
 
+    /// A feature of the repository that forbids this program to delete from it.
+    pub fn may_not_delete_because(&self) -> Option<&str> {
+        self.description.may_not_delete_because.as_deref()
+    }
+
     /// The bytes of an object as they lie in the store.
     pub fn object(&self, name: &str) -> Result<Bytes, StorageError> {
         self.context.runtime.block_on(self.storage.read(name, None))
@@ -235,7 +240,7 @@ impl Repository {
         if parsed.is_ok() || self.storage.capabilities().atomic_put {
             return Ok(parsed);
         }
-        self.context.runtime.block_on(async { tokio::time::sleep(SECOND_LOOK).await });
+        self.clock().sleep(SECOND_LOOK);
         Ok(parse(&self.object(name)?))
     }
 

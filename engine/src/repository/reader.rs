@@ -230,6 +230,15 @@ impl Repository {
         Err(failure)
     }
 
+    /// A blob of which only the prefix is known, verified as far as that goes.
+    pub fn blob(&self, kind: BlobKind, prefix: &BlobPrefix) -> Result<Vec<u8>, ReadError> {
+        let prefix_of = |blob: &[u8]| match kind {
+            BlobKind::Content => self.keys.content_id(blob).prefix(),
+            BlobKind::Tree => self.keys.node_id(blob).prefix(),
+        };
+        self.read_blob(prefix, |blob| (prefix_of(blob) == *prefix).then(|| blob.to_vec()))
+    }
+
     /// A piece of content, verified.
     pub fn content(&self, id: &ContentId) -> Result<Vec<u8>, ReadError> {
         self.read_blob(&id.prefix(), |blob| {
@@ -246,6 +255,22 @@ impl Repository {
         frames: &[u32],
         take: &mut dyn FnMut(u32, Result<OpenFrame, ReadError>),
     ) {
+        self.sealed_frames(pack, frames, &mut |frame, sealed| {
+            let open = sealed.and_then(|SealedFrame { key, info, bytes }| {
+                let damaged = |source| ReadError::Damaged { pack, source };
+                open_frame(key, frame, bytes, &info.entry).map_err(damaged)
+            });
+            take(frame, open);
+        });
+    }
+
+    /// The same frames as they are in the pack, with what opens them.
+    pub fn sealed_frames(
+        &self,
+        pack: PackId,
+        frames: &[u32],
+        take: &mut dyn FnMut(u32, Result<SealedFrame<'_>, ReadError>),
+    ) {
         let damaged = |source| ReadError::Damaged { pack, source };
         let Some(located) = self.located(&pack) else {
             let nowhere = FormatError::Unrecognised { expected: "located pack" };
@@ -260,27 +285,49 @@ impl Repository {
             }
         }
         let name = format!("packs/{pack}");
-        let mut open = |(frame, info): &(u32, FrameInfo), sealed: Result<Vec<u8>, ReadError>| {
-            let open = sealed.and_then(|sealed| {
-                open_frame(&located.key, *frame, sealed, &info.entry).map_err(damaged)
-            });
-            take(*frame, open);
+        let mut hand_on = |(frame, info): &(u32, FrameInfo), sealed: Result<Vec<u8>, ReadError>| {
+            take(*frame, sealed.map(|bytes| SealedFrame { key: &located.key, info, bytes }));
         };
         for run in found.chunk_by(neighbours()) {
             let Some(range) = span(run) else { continue };
             match self.object_range(&name, range) {
                 Ok(bytes) => cut_run(run, &bytes)
-                    .for_each(|(frame, sealed)| open(frame, Ok(sealed.to_vec()))),
+                    .for_each(|(frame, sealed)| hand_on(frame, Ok(sealed.to_vec()))),
                 // One of them may lie beyond a truncated end; the others need not suffer.
                 Err(_) => {
                     for frame in run {
                         let sealed = self.object_range(&name, frame.1.range.clone());
-                        open(frame, sealed.map(Vec::from).map_err(ReadError::from));
+                        hand_on(frame, sealed.map(Vec::from).map_err(ReadError::from));
                     }
                 }
             }
         }
     }
+
+    /// Makes the frames of a pack readable, as [`locate`](Self::locate) does for the pack of a blob.
+    pub fn locate_pack(
+        &self,
+        catalogue: &Arc<Catalogue>,
+        location: &Location,
+    ) -> Result<(), ReadError> {
+        self.pack_key(catalogue, location).map(|_key| ())
+    }
+
+    /// Forgets keys and frames of packs; for whoever goes through many, each once.
+    pub fn forget_pack(&self, pack: &PackId) {
+        self.frames.packs.lock().unwrap_or_else(PoisonError::into_inner).remove(pack);
+    }
+}
+
+/// A frame as it lies in its pack.
+#[derive(Debug)]
+pub struct SealedFrame<'a> {
+    /// What opens it.
+    pub key: &'a PackKey,
+    /// What the index says about it.
+    pub info: &'a FrameInfo,
+    /// The sealed bytes.
+    pub bytes: Vec<u8>,
 }
 
 type FrameRun = [(u32, FrameInfo)];

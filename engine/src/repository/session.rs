@@ -8,8 +8,6 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Catalogue;
-use super::segments::SegmentLog;
-use super::upload::{Compression, Lane, Shared, Upload};
 use super::{Repository, RepositoryError, Snapshots};
 use crate::cache::ClientState;
 use crate::clock::random;
@@ -18,8 +16,10 @@ use crate::error::{ErrorKind, Problem};
 use crate::id::{BlobPrefix, ClientId, ContentId, NodeId, PackId, SessionId};
 use crate::index::IndexSet;
 use crate::looks::{Look, is_left_out};
+use crate::pack::{BlobKind, Frame};
 use crate::progress::Progress;
 use crate::snapshot::{self, Record, Snapshot, heads_of, merge_heads, next_link};
+use crate::upload::{Compression, Lane, SegmentLog, Shared, Upload};
 
 /// What a session says about itself in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,15 +35,15 @@ pub struct SessionNote {
 }
 
 #[derive(Serialize, Deserialize)]
-struct CondemnedList {
+pub(super) struct CondemnedList {
     #[serde(with = "serde_bytes")]
-    packs: Vec<u8>,
+    pub(super) packs: Vec<u8>,
 }
 
 /// What nobody may refer to any more.
 #[derive(Debug, Clone, Default)]
-struct Condemned {
-    packs: Arc<HashSet<PackId>>,
+pub(super) struct Condemned {
+    pub(super) packs: Arc<HashSet<PackId>>,
     /// A list exists that cannot be read: any pack may be in it, so none that is there already is trusted.
     unreadable: bool,
 }
@@ -69,12 +69,12 @@ fn is_trusted(catalogue: &Catalogue, condemned: &Condemned, prefix: &BlobPrefix)
 /// A running writer.
 #[derive(Debug)]
 pub struct Session<'r> {
-    repository: &'r Repository,
-    id: SessionId,
-    shared: Shared,
+    pub(super) repository: &'r Repository,
+    pub(super) id: SessionId,
+    pub(super) shared: Shared,
     upload: Option<Upload>,
     catalogue: Arc<Catalogue>,
-    condemned: Condemned,
+    pub(super) condemned: Condemned,
     fresh: IndexSet,
     fresh_bytes: u64,
     snapshots: Snapshots,
@@ -107,7 +107,9 @@ impl<'r> Session<'r> {
         let name = format!("sessions/{id}");
         let body = padded_map(note, 256);
         let sealed = repository.keys.seal_object(ObjectKind::Session, &name, &body, clock.as_ref());
-        repository.put(&name, Bytes::from(sealed))?;
+        if !is_left_out(Look::PrunerAnnounced) || note.command != "prune" {
+            repository.put(&name, Bytes::from(sealed))?;
+        }
         let mut problems = Vec::new();
         let (condemned, catalogue, snapshots) = match look_around(repository, &mut problems) {
             Ok(prepared) => prepared,
@@ -209,11 +211,46 @@ impl<'r> Session<'r> {
         if self.is_known(&prefix) {
             return Ok(false);
         }
-        let upload = self.upload.get_or_insert_with(|| Upload::start(&self.shared));
-        upload.push(lane, prefix, blob)?;
+        self.push_blob(lane, prefix, blob)?;
+        Ok(true)
+    }
+
+    fn push_blob(
+        &mut self,
+        lane: Lane,
+        prefix: BlobPrefix,
+        blob: &Bytes,
+    ) -> Result<(), RepositoryError> {
+        self.upload().push(lane, prefix, blob)?;
         self.fresh.insert_new(prefix);
         self.fresh_bytes += u64::try_from(blob.len()).expect("a blob is smaller than 2^64 bytes");
-        Ok(true)
+        Ok(())
+    }
+
+    /// Stores a blob once more, wherever else it may be: from there it is to go away.
+    pub fn put_copy(
+        &mut self,
+        lane: Lane,
+        prefix: BlobPrefix,
+        blob: &Bytes,
+    ) -> Result<(), RepositoryError> {
+        self.push_blob(lane, prefix, blob)
+    }
+
+    /// Stores a frame as it is, whether or not its blobs are known: what is copied from one pack into another.
+    pub fn put_frame(&mut self, kind: BlobKind, frame: Frame) -> Result<(), RepositoryError> {
+        let prefixes = frame.prefixes().to_vec();
+        let plain_bytes = u64::from(frame.entry().plain_bytes);
+        self.upload().push_frame(kind, frame)?;
+        for prefix in prefixes {
+            self.fresh.insert_new(prefix);
+        }
+        self.fresh_bytes += plain_bytes;
+        Ok(())
+    }
+
+    fn upload(&mut self) -> &mut Upload {
+        self.upload.get_or_insert_with(|| Upload::start(&self.shared))
     }
 
     /// Plain bytes of the new blobs so far.
@@ -232,7 +269,7 @@ impl<'r> Session<'r> {
 
     /// Waits until every blob is in the store. Returns the bytes that this took.
     pub fn flush(&mut self) -> Result<u64, RepositoryError> {
-        self.upload.take().map_or(Ok(0), Upload::finish)
+        Ok(self.upload.take().map_or(Ok(0), Upload::finish)?)
     }
 
     /// Commits: index, snapshot record, and only then the look for fences that decides.

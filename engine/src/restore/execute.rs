@@ -13,7 +13,7 @@ use rustix::fd::OwnedFd;
 use super::context::Context;
 use super::file::{Place, TargetFile};
 use super::plan::{Batch, Piece};
-use super::reader::{Frame, fetch, is_local};
+use super::reader::{Frame, fetch};
 use super::report::{RestoreError, add};
 use super::verify;
 use crate::id::{ContentId, PackId};
@@ -204,7 +204,7 @@ fn read_frames(context: &Context<'_>, job: &Job<'_>, pieces: &[Piece]) {
         {
             match frame {
                 Ok(frame) => write_frame(context, job, of_frame(pieces, number), frame),
-                Err(error) if is_local(&error) => {
+                Err(error) if error.is_local() => {
                     write_without(context, job, of_frame(pieces, number));
                 }
                 Err(error) => context.stop(RestoreError::Repository(error)),
@@ -271,7 +271,7 @@ fn rescue<'f>(
         };
         match blob {
             Ok(blob) => blobs.push((piece.offset, blob)),
-            Err(error) if is_local(&error) => {
+            Err(error) if error.is_local() => {
                 file.lose_content(error);
                 return file.skip_write(context);
             }

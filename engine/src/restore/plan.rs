@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::context::Context;
 use super::file::TargetFile;
 use super::links::PendingLink;
-use super::reader::{is_local, missing};
+use super::reader::missing;
 use super::report::RestoreError;
 use crate::error::FormatError;
 use crate::id::{ContentId, PackId};
@@ -136,7 +136,7 @@ pub(super) fn plan_file(
                             break;
                         }
                     }
-                    Err(error) if is_local(&error) => {
+                    Err(error) if error.is_local() => {
                         file.lose_content(error);
                         break;
                     }
@@ -159,7 +159,7 @@ fn plan_blob(
     let found = context.reader.locate(&blob.id);
     let place = match found.and_then(|place| place.ok_or_else(|| missing(&blob.id))) {
         Ok(place) => place,
-        Err(error) if is_local(&error) => {
+        Err(error) if error.is_local() => {
             file.lose_content(error);
             return false;
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::error::{ErrorKind, FormatError, ReadError, StorageError};
+use crate::error::{FormatError, ReadError};
 use crate::id::{ContentId, PackId};
 use crate::pack::OpenFrame;
 use crate::repository::Repository;
@@ -96,32 +96,4 @@ pub(super) fn fetch(
 
 pub(super) fn missing(id: &ContentId) -> ReadError {
     ReadError::Missing { prefix: id.prefix().to_string() }
-}
-
-/// Whether the failure concerns this object only, so that the rest can still be restored.
-pub(super) fn is_local(error: &ReadError) -> bool {
-    match error {
-        ReadError::Storage(storage) => {
-            matches!(storage.kind, ErrorKind::NotFound | ErrorKind::Protocol)
-        }
-        ReadError::Missing { .. } | ReadError::Damaged { .. } | ReadError::Node(_) => true,
-    }
-}
-
-/// The same failure for another file that needs the same frame.
-pub(super) fn copy_of(error: &ReadError) -> ReadError {
-    match error {
-        ReadError::Missing { prefix } => ReadError::Missing { prefix: prefix.clone() },
-        ReadError::Damaged { pack, source } => {
-            ReadError::Damaged { pack: *pack, source: source.clone() }
-        }
-        ReadError::Node(source) => ReadError::Node(source.clone()),
-        ReadError::Storage(storage) => ReadError::Storage(StorageError {
-            kind: storage.kind,
-            temporary: storage.temporary,
-            operation: storage.operation,
-            object: storage.object.clone(),
-            source: None,
-        }),
-    }
 }

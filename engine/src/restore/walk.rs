@@ -15,7 +15,6 @@ use super::level::{Blocked, Level};
 use super::links::{self, PendingLink, Role};
 use super::options::{Overwrite, Selection};
 use super::plan::{Batch, plan_file};
-use super::reader::is_local;
 use super::report::{RestoreError, add, count};
 use super::special;
 use crate::error::{FormatError, Problem, ReadError};
@@ -72,7 +71,7 @@ impl<'w, 'c> Walk<'w, 'c> {
             match self.cursor.advance(self.nodes) {
                 Ok(false) => break,
                 Ok(true) => self.entry(),
-                Err(error) if is_local(&error) => self.gap(error),
+                Err(error) if error.is_local() => self.gap(error),
                 Err(error) => return Err(error.into()),
             }
             if self.batch.is_full() {
@@ -112,7 +111,7 @@ impl<'w, 'c> Walk<'w, 'c> {
         self.cursor.skip_damaged();
         self.levels.iter_mut().for_each(Level::keep_others);
         let after = path_from_key(self.cursor.key());
-        let mut copy = super::reader::copy_of(&error);
+        let mut copy = error.copy();
         if !self.met && self.first_gap.is_none() {
             std::mem::swap(&mut copy, self.first_gap.insert(error));
         }

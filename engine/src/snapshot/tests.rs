@@ -21,6 +21,8 @@ impl Clock for Frozen {
     fn fill_random(&self, bytes: &mut [u8]) {
         bytes.fill(7);
     }
+
+    fn sleep(&self, _: std::time::Duration) {}
 }
 
 fn keys(root: u8, repository: u8) -> Keys {

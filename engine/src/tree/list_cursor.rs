@@ -135,16 +135,6 @@ impl ContentListCursor {
     }
 }
 
-/// The nodes that a node of a content list names; none for a leaf. For whoever marks what is in use.
-pub fn list_children(node: &[u8]) -> Result<Vec<NodeId>, FormatError> {
-    let items = parse_node(node, None)?;
-    let id = |item: &Item| match item {
-        Item::Blob(_) => None,
-        Item::Node(node) => Some(node.id),
-    };
-    Ok(items.iter().filter_map(id).collect())
-}
-
 /// All items of a node; they must add up to what the parent said, or offsets would lie.
 fn parse_node(node: &[u8], described: Option<&Described>) -> Result<Vec<Item>, FormatError> {
     let out_of_bounds = FormatError::OutOfBounds { what: "content of a list" };

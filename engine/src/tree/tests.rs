@@ -12,6 +12,7 @@ use super::*;
 mod entries;
 mod hostile;
 mod lists;
+mod referred;
 mod trees;
 
 /// Nodes in memory.

@@ -1,6 +1,7 @@
 //! Time that stands still or ticks, and randomness from a seed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use heirloom_engine::clock::Clock;
 
@@ -51,5 +52,10 @@ impl Clock for TestClock {
 
     fn fill_random(&self, bytes: &mut [u8]) {
         self.state().random.fill(bytes);
+    }
+
+    /// Lets only the test's time pass.
+    fn sleep(&self, duration: Duration) {
+        self.advance(i128::try_from(duration.as_nanos()).expect("nobody waits for ages"));
     }
 }

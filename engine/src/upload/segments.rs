@@ -5,8 +5,7 @@ use std::sync::Mutex;
 
 use bytes::Bytes;
 
-use super::RepositoryError;
-use super::upload::Shared;
+use super::{Shared, UploadError};
 use crate::crypto::ObjectKind;
 use crate::id::SessionId;
 use crate::index::{Segment, SegmentName};
@@ -27,19 +26,19 @@ struct State {
 
 /// What this session has uploaded, and which of it is indexed.
 #[derive(Debug)]
-pub(super) struct SegmentLog {
+pub(crate) struct SegmentLog {
     session: SessionId,
     state: Mutex<State>,
 }
 
 impl SegmentLog {
-    pub(super) fn new(session: SessionId) -> Self {
+    pub(crate) fn new(session: SessionId) -> Self {
         Self { session, state: Mutex::default() }
     }
 
     /// Notes an uploaded pack. When a full pack's worth is not indexed, writes a checkpoint, so that a killed run's
     /// packs are found by the next one. Returns the bytes put into the store.
-    pub(super) fn add(&self, shared: &Shared, record: PackRecord) -> Result<u64, RepositoryError> {
+    pub(crate) fn add(&self, shared: &Shared, record: PackRecord) -> Result<u64, UploadError> {
         let mut state = self.state.lock().expect("no holder of this lock panics");
         state.fresh.push(record);
         let waiting: u64 = state.fresh.iter().map(|record| record.size).sum();
@@ -59,7 +58,7 @@ impl SegmentLog {
     }
 
     /// Indexes what is not indexed yet, without merging; for a session that ends early.
-    pub(super) fn checkpoint(&self, shared: &Shared) -> Result<u64, RepositoryError> {
+    pub(crate) fn checkpoint(&self, shared: &Shared) -> Result<u64, UploadError> {
         let (packs, name) = {
             let mut state = self.state.lock().expect("no holder of this lock panics");
             let name = SegmentName { session: self.session, n: state.next };
@@ -72,14 +71,25 @@ impl SegmentLog {
         put_segment(shared, name, &Segment { replaces: Vec::new(), packs })
     }
 
+    /// Writes a segment as it is, beside what this session uploaded itself.
+    pub(crate) fn put(&self, shared: &Shared, segment: &Segment) -> Result<u64, UploadError> {
+        let name = {
+            let mut state = self.state.lock().expect("no holder of this lock panics");
+            let name = SegmentName { session: self.session, n: state.next };
+            state.next += 1;
+            name
+        };
+        put_segment(shared, name, segment)
+    }
+
     /// Writes the final segments, which replace this session's checkpoints and the given segments of others, whose
     /// packs are `merged`. Returns the bytes put and the segments that may be deleted once the session has committed.
-    pub(super) fn finish(
+    pub(crate) fn finish(
         &self,
         shared: &Shared,
         merged: Vec<PackRecord>,
         mut replaces: Vec<SegmentName>,
-    ) -> Result<(u64, Vec<SegmentName>), RepositoryError> {
+    ) -> Result<(u64, Vec<SegmentName>), UploadError> {
         let mut state = self.state.lock().expect("no holder of this lock panics");
         let state = mem::take(&mut *state);
         let mut packs = state.written;
@@ -123,11 +133,7 @@ fn split(packs: Vec<PackRecord>) -> Vec<Vec<PackRecord>> {
     groups
 }
 
-fn put_segment(
-    shared: &Shared,
-    name: SegmentName,
-    segment: &Segment,
-) -> Result<u64, RepositoryError> {
+fn put_segment(shared: &Shared, name: SegmentName, segment: &Segment) -> Result<u64, UploadError> {
     let object = name.to_string();
     let sealed = shared.keys.seal_object(
         ObjectKind::IndexSegment,
