@@ -1,0 +1,130 @@
+//! Stored policies: one signed object each, never overwritten. A new one names those that it replaces.
+
+use bytes::Bytes;
+
+use super::{Repository, RepositoryError, Saying};
+use crate::clock::random;
+use crate::error::{ErrorKind, Problem};
+use crate::id::PolicyId;
+use crate::retention::{Policy, Scope, Standing, StoredPolicy};
+use crate::snapshot::{open_policy, policy_name, seal_policy};
+
+/// A policy that was set anew more often forgets which ones it replaced long ago.
+const REPLACES_MAX: usize = 1024;
+
+/// The policies of a repository.
+#[derive(Debug, Default)]
+pub struct Policies {
+    /// Those that can be read, in the order of their ids; not all of them count: [`StoredPolicy::standing`].
+    pub stored: Vec<StoredPolicy>,
+    /// Those that cannot. One of them may have been for any snapshot, so while there is one, nothing may be dropped by
+    /// the others.
+    pub unreadable: Vec<PolicyId>,
+    /// What is wrong with those, and objects that do not belong there.
+    pub problems: Vec<Problem>,
+}
+
+/// A policy was set, or some were removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyChange {
+    /// The new one, if there is one.
+    pub set: Option<PolicyId>,
+    /// Those that no longer count, in the order of their ids.
+    pub gone: Vec<PolicyId>,
+}
+
+impl Repository {
+    /// Every stored policy.
+    pub fn policies(&self) -> Result<Policies, RepositoryError> {
+        let mut found = Policies::default();
+        let mut names = Vec::new();
+        for object in self.list("policies/")? {
+            let id = object.name.strip_prefix("policies/").and_then(PolicyId::from_hex);
+            match id {
+                Some(id) => names.push((id, object.name)),
+                None => found.problems.push(Problem::ForeignObject { object: object.name }),
+            }
+        }
+        self.confirm(names.is_empty())?;
+        let read = self.objects(names.iter().map(|(_, name)| name.as_str()));
+        for ((id, name), bytes) in names.iter().zip(read) {
+            let parse =
+                |bytes: &Bytes| StoredPolicy::parse(&open_policy(bytes, *id, &self.keys)?, *id);
+            match bytes.and_then(|bytes| self.parsed(name, Some(bytes), parse)) {
+                // Gone since the listing: replaced or removed.
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+                Ok(Ok(policy)) => found.stored.push(policy),
+                Ok(Err(source)) => {
+                    found.unreadable.push(*id);
+                    let object = name.clone();
+                    found.problems.push(Problem::ObjectDamaged { object, source });
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Stores a policy in place of those for the same scope, and then deletes these. If that fails, or somebody brings
+    /// one back, it does not count: the new one says that it replaces it.
+    pub fn set_policy(
+        &self,
+        scope: Scope,
+        policy: Policy,
+        said: &Saying,
+    ) -> Result<PolicyChange, RepositoryError> {
+        self.check_writable()?;
+        let mut old = self.policies()?.stored;
+        old.retain(|other| other.scope == scope);
+        let gone: Vec<PolicyId> = old.iter().map(|other| other.id).collect();
+        // What these replaced stays replaced when they are gone.
+        let mut replaces = gone.clone();
+        replaces.extend(old.iter().flat_map(|other| &other.replaces));
+        replaces.sort_unstable();
+        replaces.dedup();
+        if replaces.len() > REPLACES_MAX {
+            replaces.clone_from(&gone);
+        }
+        let id = PolicyId(random(self.clock()));
+        // Never older than what it replaces: a clock that went back would leave it overruled.
+        let newest = old.iter().map(|other| other.time.saturating_add(1)).max();
+        let stored = StoredPolicy {
+            id,
+            scope,
+            policy,
+            time: newest.map_or(said.time_ns, |newest| newest.max(said.time_ns)),
+            host: said.host.clone(),
+            user: said.user.clone(),
+            replaces,
+        };
+        let sealed = seal_policy(stored.encode(), id, &self.keys, self.clock());
+        self.put(&policy_name(id), Bytes::from(sealed))?;
+        if self.may_not_delete_because().is_none() {
+            self.delete_policies(&gone)?;
+        }
+        Ok(PolicyChange { set: Some(id), gone })
+    }
+
+    /// Deletes policies, readable or not.
+    pub fn remove_policies(&self, ids: &[PolicyId]) -> Result<PolicyChange, RepositoryError> {
+        self.check_writable()?;
+        if let Some(feature) = self.may_not_delete_because() {
+            return Err(RepositoryError::UnknownFeature { feature: feature.to_owned() });
+        }
+        self.confirm(true)?;
+        self.delete_policies(ids)?;
+        Ok(PolicyChange { set: None, gone: ids.to_vec() })
+    }
+
+    fn delete_policies(&self, ids: &[PolicyId]) -> Result<(), RepositoryError> {
+        ids.iter().try_for_each(|id| self.delete(&policy_name(*id)))
+    }
+}
+
+impl Policies {
+    /// Those that count.
+    pub fn in_force(&self) -> impl Iterator<Item = &StoredPolicy> {
+        let counts = |one: &&StoredPolicy| one.standing(&self.stored) == Standing::InForce;
+        self.stored.iter().filter(counts)
+    }
+}
