@@ -3,12 +3,16 @@
 pub(crate) mod cat;
 pub(crate) mod doctor;
 pub(crate) mod filters;
+pub(crate) mod forget;
 pub(crate) mod global;
 pub(crate) mod init;
+pub(crate) mod keep;
 pub(crate) mod key;
 pub(crate) mod login;
 pub(crate) mod ls;
+pub(crate) mod pick;
 pub(crate) mod plugin;
+pub(crate) mod policy;
 pub(crate) mod restore;
 pub(crate) mod snapshot;
 pub(crate) mod snapshots;
@@ -18,12 +22,14 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use self::cat::CatArgs;
 use self::doctor::DoctorArgs;
+use self::forget::ForgetArgs;
 use self::global::GlobalArgs;
 use self::init::InitArgs;
 use self::key::KeyArgs;
 use self::login::LoginArgs;
 use self::ls::LsArgs;
 use self::plugin::PluginArgs;
+use self::policy::PolicyArgs;
 use self::restore::RestoreArgs;
 use self::snapshot::SnapshotArgs;
 use self::snapshots::SnapshotsArgs;
@@ -73,6 +79,10 @@ pub(crate) enum Command {
     Snapshots(SnapshotsArgs),
     /// List the files in a snapshot
     Ls(LsArgs),
+    /// Forget snapshots by name, by rules, or by the stored policies; nothing is deleted until a prune
+    Forget(Box<ForgetArgs>),
+    /// Store keep rules in the repository, show and remove them
+    Policy(PolicyArgs),
     /// Print the repository's own objects, for experts
     Cat(CatArgs),
     /// Measure what a store really does

@@ -1,7 +1,7 @@
 //! The verbs; one file each. Here they are chosen, and here every failure becomes a message and an exit code.
 
 mod cat;
-mod choose;
+pub(crate) mod choose;
 mod completions;
 mod doctor;
 mod init;
@@ -25,6 +25,7 @@ use crate::args::{Cli, Command, ManualPage};
 use crate::exit::Exit;
 use crate::explain;
 use crate::failure::Failure;
+use crate::keeping;
 use crate::logging;
 use crate::output::{Event, Output, complain};
 use crate::settings::{self, Environment, Settings};
@@ -60,6 +61,8 @@ fn dispatch(
         Command::Snapshot(arguments) => snapshot::run(&settings()?, &arguments),
         Command::Restore(arguments) => restore::run(&settings()?, &arguments),
         Command::Snapshots(arguments) => snapshots::run(&settings()?, &arguments),
+        Command::Forget(arguments) => keeping::forget::run(&settings()?, &arguments),
+        Command::Policy(arguments) => keeping::policy::run(&settings()?, &arguments),
         Command::Ls(arguments) => ls::run(&settings()?, &arguments),
         Command::Cat(arguments) => cat::run(&settings()?, &arguments),
         Command::Doctor(arguments) => doctor::run(settings()?, &arguments),

@@ -15,6 +15,7 @@ use heirloom_engine::restore::RestoreError;
 pub(crate) use self::repository::{format, read};
 use crate::exit::Exit;
 use crate::failure::{ChoiceFailure, Failure, InputFailure, Usage};
+use crate::keeping;
 use crate::render::{names, problem};
 
 /// What to say about a failure.
@@ -29,11 +30,11 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    fn new(exit: Exit, what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(crate) fn new(exit: Exit, what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { exit, what: what.into(), hint: Some(hint.into()) }
     }
 
-    fn bare(exit: Exit, what: impl Into<String>) -> Self {
+    pub(crate) fn bare(exit: Exit, what: impl Into<String>) -> Self {
         Self { exit, what: what.into(), hint: None }
     }
 }
@@ -70,6 +71,7 @@ pub(crate) fn message(failure: &Failure) -> Option<Message> {
         Failure::Setting(failure) => setting::message(failure),
         Failure::Input(failure) => input_message(failure),
         Failure::Choice(failure) => choice_message(failure),
+        Failure::Keeping(failure) => keeping::message(failure),
     })
 }
 

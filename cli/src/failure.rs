@@ -12,6 +12,7 @@ use heirloom_engine::repository::RepositoryError;
 use heirloom_engine::restore::RestoreError;
 use heirloom_plugin_host::{FindError, PluginError};
 
+use crate::keeping::KeepingFailure;
 use crate::secrets::CommandFailure;
 
 /// Why a command ended early.
@@ -57,6 +58,8 @@ pub(crate) enum Failure {
     Restore(RestoreError),
     /// There is no such plugin, or it does not work.
     Plugin(PluginFailure),
+    /// Nothing was forgotten, or no policy changed.
+    Keeping(KeepingFailure),
 }
 
 /// Mistakes on the command line that clap does not see.

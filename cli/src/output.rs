@@ -23,6 +23,8 @@ pub(crate) enum Event {
     Key,
     Finding,
     Plugin,
+    Verdict,
+    Policy,
 }
 
 impl Event {
@@ -37,6 +39,8 @@ impl Event {
             Self::Key => "key",
             Self::Finding => "finding",
             Self::Plugin => "plugin",
+            Self::Verdict => "verdict",
+            Self::Policy => "policy",
         }
     }
 }
@@ -166,6 +170,8 @@ mod tests {
             Event::Key,
             Event::Finding,
             Event::Plugin,
+            Event::Verdict,
+            Event::Policy,
         ] {
             assert!(page.contains(&format!("| `{}` |", event.name())), "{event:?}");
         }

@@ -1,10 +1,9 @@
 //! `heirloom snapshots`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use heirloom_engine::snapshot::Selector;
 
+use super::pick::PickArgs;
 use super::values;
 
 /// List the snapshots.
@@ -14,19 +13,10 @@ pub(crate) struct SnapshotsArgs {
     #[arg(value_name = "SNAPSHOT", value_parser = values::selector())]
     pub(crate) snapshots: Vec<Selector>,
 
-    /// Only those of this machine; may be repeated
-    #[arg(short = 'H', long)]
-    pub(crate) host: Vec<String>,
+    #[command(flatten)]
+    pub(crate) pick: PickArgs,
 
-    /// Only those with this label; may be repeated
+    /// Those that were forgotten and can still be brought back, and who forgot them
     #[arg(long)]
-    pub(crate) label: Vec<String>,
-
-    /// Only those with all of these tags
-    #[arg(long, value_name = "TAG", value_delimiter = ',')]
-    pub(crate) tag: Vec<String>,
-
-    /// Only those that have all of these paths
-    #[arg(long, value_name = "PATH")]
-    pub(crate) path: Vec<PathBuf>,
+    pub(crate) forgotten: bool,
 }

@@ -1,6 +1,7 @@
 //! Which snapshot a name on the command line means.
 
 use heirloom_engine::error::Problem;
+use heirloom_engine::id::SessionId;
 use heirloom_engine::repository::{Repository, Snapshots};
 use heirloom_engine::snapshot::{Moment, Pick, SelectError, Selector, Snapshot, select};
 use jiff::civil::DateTime;
@@ -28,9 +29,7 @@ pub(crate) fn one<'a>(
         Pick::Latest { .. } | Pick::Prefix(_) => 0,
     };
     select(snapshots, selector, offset).map_err(|error| match error {
-        SelectError::Ambiguous { prefix, candidates } => {
-            Failure::Choice(ChoiceFailure::Ambiguous { name: prefix, candidates })
-        }
+        SelectError::Ambiguous { prefix, candidates } => ambiguous(prefix, candidates),
         SelectError::NotFound | _ if snapshots.is_empty() => {
             Failure::Choice(ChoiceFailure::NoSnapshots)
         }
@@ -38,6 +37,11 @@ pub(crate) fn one<'a>(
             Failure::Choice(ChoiceFailure::NoSnapshot { name: name(selector) })
         }
     })
+}
+
+/// Several snapshots begin with these digits.
+pub(crate) fn ambiguous(name: String, candidates: Vec<SessionId>) -> Failure {
+    Failure::Choice(ChoiceFailure::Ambiguous { name, candidates })
 }
 
 /// How far this machine's clock was ahead of UTC at the end of that day or minute.

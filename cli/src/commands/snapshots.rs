@@ -1,16 +1,16 @@
 //! `heirloom snapshots`.
 
-use std::os::unix::ffi::OsStrExt as _;
-
-use heirloom_engine::snapshot::{Filter, Snapshot};
+use heirloom_engine::repository::Snapshots;
+use heirloom_engine::snapshot::{Snapshot, Tombstone};
 
 use serde_json::json;
 
 use super::choose;
 use crate::args::snapshots::SnapshotsArgs;
 use crate::exit::Exit;
-use crate::failure::{Failure, InputFailure};
-use crate::output::Event;
+use crate::failure::Failure;
+use crate::keeping::{filter, forgotten_fields, forgotten_table};
+use crate::output::{Event, Output};
 use crate::render::snapshot as words;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -23,37 +23,37 @@ pub(crate) fn run(settings: &Settings, arguments: &SnapshotsArgs) -> Result<Exit
     if store.address.local_path().is_some() {
         choose::mention(&repository.foreign_objects()?, settings.output);
     }
-    let filter = filter(arguments)?;
+    let filter = filter(&arguments.pick)?;
+    let all = if arguments.forgotten { &snapshots.forgotten } else { &snapshots.taken };
     let mut shown: Vec<&Snapshot> = if arguments.snapshots.is_empty() {
-        snapshots.taken.iter().collect()
+        all.iter().collect()
     } else {
         let named = arguments.snapshots.iter();
-        named.map(|name| choose::one(&snapshots.taken, name)).collect::<Result<_, _>>()?
+        named.map(|name| choose::one(all, name)).collect::<Result<_, _>>()?
     };
     shown.retain(|snapshot| filter.accepts(snapshot));
-    settings.output.text(&words::table(&shown))?;
-    let count = shown.len();
-    for snapshot in shown {
-        settings.output.event(Event::Snapshot, "snapshot.found", words::fields(snapshot))?;
+    if arguments.forgotten {
+        show_forgotten(settings.output, &shown, &snapshots)?;
+    } else {
+        settings.output.text(&words::table(&shown))?;
+        for snapshot in &shown {
+            settings.output.event(Event::Snapshot, "snapshot.found", words::fields(snapshot))?;
+        }
     }
     store.tell_traffic(settings.output)?;
-    let fields = json!({ "snapshots": count });
+    let fields = json!({ "snapshots": shown.len() });
     settings.output.event(Event::Summary, "snapshots.listed", store.with_traffic(fields))?;
     Ok(exit)
 }
 
-fn filter(arguments: &SnapshotsArgs) -> Result<Filter, Failure> {
-    let mut paths = Vec::new();
-    for path in &arguments.path {
-        let absolute = std::path::absolute(path)
-            .map_err(|source| Failure::Input(InputFailure::File { path: path.clone(), source }))?;
-        let plain: std::path::PathBuf = absolute.components().collect();
-        paths.push(plain.as_os_str().as_bytes().to_vec());
+/// With who forgot them, when and why.
+fn show_forgotten(output: Output, shown: &[&Snapshot], all: &Snapshots) -> Result<(), Failure> {
+    let stone = |one: &Snapshot| all.tombstones.iter().find(|stone| stone.snapshot == one.session);
+    let rows: Vec<(&Snapshot, Option<&Tombstone>)> =
+        shown.iter().map(|snapshot| (*snapshot, stone(snapshot))).collect();
+    output.text(&forgotten_table(&rows))?;
+    for (snapshot, stone) in rows {
+        output.event(Event::Snapshot, "snapshot.forgotten", forgotten_fields(snapshot, stone))?;
     }
-    Ok(Filter {
-        hosts: arguments.host.clone(),
-        labels: arguments.label.clone(),
-        tags: arguments.tag.clone(),
-        paths,
-    })
+    Ok(())
 }

@@ -13,7 +13,8 @@ pub(crate) fn local(ns: i128) -> String {
     in_zone(ns, TimeZone::system())
 }
 
-fn in_zone(ns: i128, zone: TimeZone) -> String {
+/// As [`local`], in another time zone.
+pub(crate) fn in_zone(ns: i128, zone: TimeZone) -> String {
     timestamp(ns).to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 

@@ -1,0 +1,30 @@
+//! `heirloom forget`.
+
+use clap::Args;
+use heirloom_engine::snapshot::Selector;
+
+use super::keep::KeepArgs;
+use super::pick::PickArgs;
+use super::values;
+
+/// Forget snapshots.
+#[derive(Debug, Args)]
+pub(crate) struct ForgetArgs {
+    /// Exactly these snapshots: latest, an id, a date, LABEL@latest
+    #[arg(value_name = "SNAPSHOT", value_parser = values::selector())]
+    pub(crate) snapshots: Vec<Selector>,
+
+    #[command(flatten)]
+    pub(crate) pick: PickArgs,
+
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
+
+    /// Why; stands in the record of what was forgotten
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+
+    /// Only say what would be forgotten
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+}
