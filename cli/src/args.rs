@@ -13,6 +13,7 @@ pub(crate) mod ls;
 pub(crate) mod pick;
 pub(crate) mod plugin;
 pub(crate) mod policy;
+pub(crate) mod prune;
 pub(crate) mod restore;
 pub(crate) mod snapshot;
 pub(crate) mod snapshots;
@@ -30,6 +31,7 @@ use self::login::LoginArgs;
 use self::ls::LsArgs;
 use self::plugin::PluginArgs;
 use self::policy::PolicyArgs;
+use self::prune::PruneArgs;
 use self::restore::RestoreArgs;
 use self::snapshot::SnapshotArgs;
 use self::snapshots::SnapshotsArgs;
@@ -83,6 +85,8 @@ pub(crate) enum Command {
     Forget(Box<ForgetArgs>),
     /// Store keep rules in the repository, show and remove them
     Policy(PolicyArgs),
+    /// Free the space that no snapshot needs
+    Prune(PruneArgs),
     /// Print the repository's own objects, for experts
     Cat(CatArgs),
     /// Measure what a store really does

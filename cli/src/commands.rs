@@ -29,6 +29,7 @@ use crate::keeping;
 use crate::logging;
 use crate::output::{Event, Output, complain};
 use crate::settings::{self, Environment, Settings};
+use crate::upkeep;
 
 /// The whole program.
 pub(crate) fn run(environment: Result<Environment, Failure>) -> ExitCode {
@@ -64,6 +65,7 @@ fn dispatch(
         Command::Forget(arguments) => keeping::forget::run(&settings()?, &arguments),
         Command::Policy(arguments) => keeping::policy::run(&settings()?, &arguments),
         Command::Ls(arguments) => ls::run(&settings()?, &arguments),
+        Command::Prune(arguments) => upkeep::prune::run(&settings()?, &arguments),
         Command::Cat(arguments) => cat::run(&settings()?, &arguments),
         Command::Doctor(arguments) => doctor::run(settings()?, &arguments),
         Command::Key(arguments) => key::run(&settings()?, &arguments),

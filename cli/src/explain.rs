@@ -2,6 +2,7 @@
 
 mod login;
 mod plugin;
+mod prune;
 mod repository;
 mod setting;
 
@@ -56,6 +57,7 @@ pub(crate) fn message(failure: &Failure) -> Option<Message> {
         Failure::Repository(error) => repository::message(error),
         Failure::Backup(error) => backup_message(error),
         Failure::Restore(error) => restore_message(error),
+        Failure::Prune(error) => prune::message(error),
         Failure::Plugin(failure) => plugin::message(failure),
         Failure::NoRepository { address, default } => no_repository(address, *default),
         Failure::RepositoryExists { address } => Message::new(
@@ -81,6 +83,7 @@ fn usage_message(usage: Usage) -> Message {
             ("nothing to back up was named", "name files or folders: heirloom snapshot ~/Documents")
         }
         Usage::Id => ("this is not an id", "ids are hexadecimal digits, as the lists print them"),
+        Usage::Duration => ("this duration lies beyond the calendar", "choose a shorter one"),
         Usage::Date => ("this date lies beyond the calendar", "choose another one"),
         Usage::StdinFilename => (
             "--stdin-filename names no file",

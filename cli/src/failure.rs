@@ -8,6 +8,7 @@ use heirloom_backends::gdrive::login::LoginError;
 use heirloom_engine::backup::BackupError;
 use heirloom_engine::error::{ReadError, StorageError};
 use heirloom_engine::id::SessionId;
+use heirloom_engine::prune::PruneError;
 use heirloom_engine::repository::RepositoryError;
 use heirloom_engine::restore::RestoreError;
 use heirloom_plugin_host::{FindError, PluginError};
@@ -56,6 +57,8 @@ pub(crate) enum Failure {
     Backup(BackupError),
     /// The restore ended early.
     Restore(RestoreError),
+    /// The prune ended early.
+    Prune(PruneError),
     /// There is no such plugin, or it does not work.
     Plugin(PluginFailure),
     /// Nothing was forgotten, or no policy changed.
@@ -71,6 +74,8 @@ pub(crate) enum Usage {
     Id,
     /// A date beyond the calendar.
     Date,
+    /// A duration beyond the calendar.
+    Duration,
     /// A file name for standard input that names no file.
     StdinFilename,
 }
@@ -226,4 +231,5 @@ from! {
     BackupError => Backup,
     RestoreError => Restore,
     PluginFailure => Plugin,
+    PruneError => Prune,
 }

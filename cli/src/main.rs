@@ -18,6 +18,7 @@ mod secrets;
 mod settings;
 mod store;
 mod system;
+mod upkeep;
 
 use std::process::ExitCode;
 

@@ -1,8 +1,10 @@
-//! The local cache: sorted index segments, sealed tree packs, snapshot records, what this installation last saw.
+//! The local cache: sorted index segments, sealed tree packs, snapshot records, what this installation last saw and
+//! when it verified which pack.
 //!
 //! Deleting any of it at any time is harmless. Every file carries an authentication code or is sealed, so a torn or
 //! foreign one is noticed, dropped and made again. Failures to write are ignored: a cache may be missing.
 
+mod ledger;
 mod map;
 mod records;
 mod store;

@@ -239,6 +239,7 @@ impl ReadError {
 
 impl StorageError {
     /// The same failure without what lies below, for a second report.
+    #[must_use]
     pub fn copy(&self) -> Self {
         let Self { kind, temporary, operation, .. } = *self;
         Self { kind, temporary, operation, object: self.object.clone(), source: None }
@@ -247,6 +248,7 @@ impl StorageError {
 
 impl ReadError {
     /// The same failure without what lies below, for a second report.
+    #[must_use]
     pub fn copy(&self) -> Self {
         match self {
             Self::Missing { prefix } => Self::Missing { prefix: prefix.clone() },
@@ -254,5 +256,12 @@ impl ReadError {
             Self::Node(source) => Self::Node(source.clone()),
             Self::Storage(error) => Self::Storage(error.copy()),
         }
+    }
+}
+
+impl Problem {
+    /// The object of the repository that is damaged, if that is the problem.
+    pub fn damaged_object(&self) -> Option<&str> {
+        if let Self::ObjectDamaged { object, .. } = self { Some(object) } else { None }
     }
 }

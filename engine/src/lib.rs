@@ -8,15 +8,19 @@
 //!   [`tree`] is the sorted map from paths to entries
 //! - level 3: [`snapshot`] is the signed record of one backup; [`retention`] says which of them a policy keeps
 //! - level 4: [`repository`] opens a store, reads and writes objects, runs sessions
-//! - [`reach`] marks what snapshots need, for several operations
-//! - level 5: [`backup`], [`restore`], [`prune`] and [`view`] are the operations
+//! - [`reach`] marks what snapshots need, `fetch` reads many blobs at once; both are for several operations
+//! - level 5: [`backup`], [`restore`], [`prune`] and [`view`] are the operations;
+//!   [`rewrite`] and [`copy`] make snapshots of snapshots, [`stats`] says what they take
 
 pub mod backup;
 mod cache;
+pub mod check;
 pub mod chunker;
 pub mod clock;
+pub mod copy;
 pub mod crypto;
 pub mod error;
+mod fetch;
 pub mod id;
 pub mod index;
 pub mod looks;
@@ -27,7 +31,9 @@ pub mod reach;
 pub mod repository;
 pub mod restore;
 pub mod retention;
+pub mod rewrite;
 pub mod snapshot;
+pub mod stats;
 mod storage;
 pub mod tree;
 mod upload;

@@ -11,6 +11,7 @@
 mod codec;
 pub(crate) mod cursor;
 mod frame;
+mod inspect;
 mod policy;
 mod reader;
 mod table;
@@ -20,6 +21,7 @@ mod writer;
 
 pub use self::codec::Compressor;
 pub use self::frame::{Frame, FrameBuilder, OpenFrame, PlainFrame, open_frame};
+pub use self::inspect::{Blobs, FrameOpener};
 pub use self::policy::{fits, should_close};
 pub use self::reader::{PackRecord, parse_header, read_table, record_from_pack, trailer_range};
 pub use self::table::{FrameEntry, PackTable};

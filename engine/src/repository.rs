@@ -7,6 +7,7 @@ mod catalogue;
 mod deletion;
 mod description;
 mod error;
+mod examined;
 mod listing;
 mod open;
 mod policies;

@@ -40,7 +40,7 @@ pub use self::key::{
     subtree_end,
 };
 pub use self::list_cursor::ContentListCursor;
-pub use self::query::{lookup, totals};
+pub use self::query::{lookup, nth, totals};
 pub use self::references::{Reference, references};
 pub use self::view::EntryView;
 

@@ -1,7 +1,11 @@
-//! Presents a snapshot as a read-only tree: look an entry up, list a folder, list everything below it.
+//! Presents a snapshot as a read-only tree: look an entry up, list a folder, list everything below it, compare it
+//! with another.
 //!
 //! Damage in one part of the tree is reported and skipped; the rest can still be listed.
 
+mod compare;
+
+pub use self::compare::{Compared, Difference, Differs, compare};
 use crate::error::{Problem, ReadError};
 use crate::id::NodeId;
 use crate::repository::Repository;

@@ -35,6 +35,9 @@ const STORAGE: &str = "storage";
 /// What several operations need and only a repository can give. May import levels 1 to 4.
 const REACH: &str = "reach";
 
+/// Reads many blobs at once, for several operations. May import levels 1 to 4.
+const FETCH: &str = "fetch";
+
 /// The way of blobs into a store. Imported by `repository` alone.
 const UPLOAD: &str = "upload";
 
@@ -62,14 +65,14 @@ fn may_import(from: &str, to: &str) -> bool {
         || from == REPOSITORY && (pure() || [STORAGE, CACHE, UPLOAD].contains(&to))
         || from == CACHE && pure()
         || from == UPLOAD && (pure() || to == STORAGE || to == CACHE)
-        || from == REACH && (pure() || to == REPOSITORY)
-        || OPERATIONS.contains(&from) && (pure() || to == REPOSITORY || to == REACH)
+        || [REACH, FETCH].contains(&from) && (pure() || to == REPOSITORY)
+        || OPERATIONS.contains(&from) && (pure() || [REPOSITORY, REACH, FETCH].contains(&to))
 }
 
 fn is_on_the_ladder(module: &str) -> bool {
     VOCABULARY.contains(&module)
         || PURE.iter().any(|(name, _)| *name == module)
-        || [REPOSITORY, STORAGE, CACHE, UPLOAD, REACH].contains(&module)
+        || [REPOSITORY, STORAGE, CACHE, UPLOAD, REACH, FETCH].contains(&module)
         || OPERATIONS.contains(&module)
 }
 

@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use heirloom_engine::prune::Limit;
 use heirloom_engine::snapshot::Selector;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -21,6 +22,8 @@ pub(crate) enum ValueError {
     Option,
     Time,
     TimeOrDuration,
+    Duration,
+    Limit,
 }
 
 impl std::fmt::Display for ValueError {
@@ -32,6 +35,8 @@ impl std::fmt::Display for ValueError {
             Self::Time => {
                 "expected a time such as 2026-11-01, \"2026-11-01 18:30\" or 2026-11-01T18:30:00Z"
             }
+            Self::Duration => "expected a duration such as 90min, 2h, 3d or 1w",
+            Self::Limit => "expected a share such as 5%, a size such as 500M, or unlimited",
             Self::TimeOrDuration => "expected a date such as 2030-01-01 or a duration such as 10y",
         })
     }
@@ -127,6 +132,32 @@ pub(crate) fn until(text: &str) -> Result<Until, ValueError> {
     }
 }
 
+/// How long something may take, or takes.
+pub(crate) fn duration(text: &str) -> Result<Span, ValueError> {
+    let span = text.parse::<Span>().or(Err(ValueError::Duration))?;
+    if span.is_negative() { Err(ValueError::Duration) } else { Ok(span) }
+}
+
+/// A duration in nanoseconds; of units of the calendar, from now on.
+pub(crate) fn nanoseconds(span: Span, now_ns: i128) -> Option<i64> {
+    let now = Timestamp::from_nanosecond(now_ns).ok()?;
+    let end = Zoned::new(now, TimeZone::UTC).checked_add(span).ok()?.timestamp();
+    i64::try_from(end.as_nanosecond() - now_ns).ok()
+}
+
+/// A share, a size, or no limit.
+pub(crate) fn limit(text: &str) -> Result<Limit, ValueError> {
+    if text == "unlimited" {
+        return Ok(Limit::Unlimited);
+    }
+    if let Some(percent) = text.strip_suffix('%') {
+        let percent: f64 = percent.trim().parse().or(Err(ValueError::Limit))?;
+        let sensible = percent.is_finite() && percent >= 0.0;
+        return if sensible { Ok(Limit::Percent(percent)) } else { Err(ValueError::Limit) };
+    }
+    size(text).map(Limit::Bytes).or(Err(ValueError::Limit))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +194,20 @@ mod tests {
         }
         assert_eq!(rate("1K").map(NonZeroU64::get), Ok(1024));
         assert_eq!(rate("0"), Err(ValueError::Rate));
+    }
+
+    #[test]
+    fn limits_are_shares_sizes_or_none_and_never_negative() {
+        assert_eq!(limit("5%"), Ok(Limit::Percent(5.0)));
+        assert_eq!(limit("0.5 %"), Ok(Limit::Percent(0.5)));
+        assert_eq!(limit("1M"), Ok(Limit::Bytes(1 << 20)));
+        assert_eq!(limit("unlimited"), Ok(Limit::Unlimited));
+        for text in ["", "%", "-1%", "-1", "nan%", "inf%", "some", "1X"] {
+            assert_eq!(limit(text), Err(ValueError::Limit), "{text}");
+        }
+        assert_eq!(nanoseconds(duration("2h").expect("a duration"), 0), Some(7_200_000_000_000));
+        assert_eq!(nanoseconds(duration("0s").expect("a duration"), 0), Some(0));
+        assert_eq!(duration("-3d").map(|_span| ()), Err(ValueError::Duration));
     }
 
     #[test]

@@ -103,7 +103,10 @@ fn find_parent(
                 .filter(|snapshot| {
                     snapshot.record.host == options.host && snapshot.record.paths == paths
                 })
-                .max_by_key(|snapshot| (snapshot.record.finished, snapshot.session))
+                // Not by the commit: one that was tagged or brought back today may have been taken long ago.
+                .max_by_key(|snapshot| {
+                    (snapshot.record.started, snapshot.record.finished, snapshot.session)
+                })
                 .cloned())
         }
     }

@@ -9,7 +9,7 @@ use crate::error::FormatError;
 use crate::id::RepositoryId;
 
 /// Packs are never made smaller on purpose.
-pub const PACK_BYTES_MIN: u32 = 1 << 20;
+pub const PACK_BYTES_MIN: u32 = if cfg!(feature = "weakened") { 4 << 10 } else { 1 << 20 };
 /// Packs are never made larger on purpose; with padding they stay below the limit of an object.
 pub const PACK_BYTES_MAX: u32 = 48 << 20;
 

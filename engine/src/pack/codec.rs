@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::io;
 
-use zstd::zstd_safe::{self, CParameter};
+use zstd::zstd_safe::{self, CParameter, WriteBuf};
 
 use crate::error::FormatError;
 
@@ -70,24 +70,44 @@ thread_local! {
 
 /// Exactly one zstd frame that holds exactly `plain_bytes`; a bomb stops there.
 pub(super) fn decompress(stored: &[u8], plain_bytes: usize) -> Result<Vec<u8>, FormatError> {
+    let mut plain = Vec::with_capacity(plain_bytes);
+    decompress_to(stored, plain_bytes, &mut plain).map(|()| plain)
+}
+
+/// As [`decompress`], into a buffer that is used again; what it held is gone.
+pub(super) fn decompress_into<'b>(
+    stored: &[u8],
+    plain_bytes: usize,
+    buffer: &'b mut Vec<u8>,
+) -> Result<&'b [u8], FormatError> {
+    if buffer.len() < plain_bytes {
+        buffer.resize(plain_bytes, 0);
+    }
+    let plain = buffer.get_mut(..plain_bytes).ok_or(FormatError::Compression)?;
+    decompress_to(stored, plain_bytes, plain).map(|()| &*plain)
+}
+
+fn decompress_to<W: WriteBuf + ?Sized>(
+    stored: &[u8],
+    plain_bytes: usize,
+    plain: &mut W,
+) -> Result<(), FormatError> {
     if !stored.starts_with(&MAGIC)
         || zstd_safe::find_frame_compressed_size(stored) != Ok(stored.len())
     {
         return Err(FormatError::Compression);
     }
-    let mut plain = Vec::with_capacity(plain_bytes);
-    DECOMPRESSOR
-        .with_borrow_mut(|slot| {
-            let context = match slot {
-                Some(context) => context,
-                None => slot.insert(zstd::bulk::Decompressor::new()?),
-            };
-            context.decompress_to_buffer(stored, &mut plain)
-        })
-        .ok()
-        .filter(|&written| written == plain_bytes)
-        .map(|_| plain)
-        .ok_or(FormatError::Compression)
+    let written = DECOMPRESSOR.with_borrow_mut(|slot| {
+        let context = match slot {
+            Some(context) => context,
+            None => slot.insert(zstd::bulk::Decompressor::new()?),
+        };
+        context.decompress_to_buffer(stored, plain)
+    });
+    match written {
+        Ok(written) if written == plain_bytes => Ok(()),
+        Ok(_) | Err(_) => Err(FormatError::Compression),
+    }
 }
 
 #[cfg(test)]

@@ -130,10 +130,7 @@ pub(super) fn make(
 
 /// Segments that cannot be read, of sessions that will not write them any more.
 pub(super) fn damaged_segments(problems: &[Problem], running: &[Running]) -> Vec<SegmentName> {
-    let damaged = |problem: &Problem| match problem {
-        Problem::ObjectDamaged { object, .. } => SegmentName::parse(object),
-        _ => None,
-    };
+    let damaged = |problem: &Problem| problem.damaged_object().and_then(SegmentName::parse);
     let ended = |name: &SegmentName| running.iter().all(|session| session.id != name.session);
     problems.iter().filter_map(damaged).filter(ended).collect()
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::plan::damaged_segments;
 use super::survey::{Survey, complete, judge, live};
 use super::{PruneError, PruneOptions, PruneReport};
-use crate::error::{FormatError, Problem, ReadError};
+use crate::error::{Problem, ReadError};
 use crate::id::{BlobPrefix, GenerationId, PackId, SessionId};
 use crate::index::IndexSet;
 use crate::looks::{Look, is_left_out};
@@ -181,14 +181,14 @@ struct Rescue<'a> {
 
 impl Rescue<'_> {
     /// Returns the packs that must stay after all, because something needed in them cannot be read, or might be in
-    /// them for all that anybody knows.
+    /// them for all that anybody knows when it cannot be read elsewhere.
     fn copy(
         &self,
         session: &mut Session<'_>,
         packs: &HashSet<PackId>,
         report: &mut PruneReport,
     ) -> Result<HashSet<PackId>, RepositoryError> {
-        let mut held_back = HashSet::new();
+        let mut held_back: HashSet<PackId> = HashSet::new();
         let mut known = HashSet::new();
         let mut done = HashSet::new();
         for (number, (_, segment, _)) in self.catalogue.set().segments().enumerate() {
@@ -225,12 +225,9 @@ impl Rescue<'_> {
             }
             tracing::debug!(segment = number, copied = done.len(), "looked into condemned packs");
         }
-        let unknown =
-            |pack: &&PackId| self.catalogue.stored().contains_key(*pack) && !known.contains(*pack);
-        for pack in packs.iter().filter(unknown) {
-            let source = FormatError::Unrecognised { expected: "table of a pack" };
-            report.damaged.push((*pack, ReadError::Damaged { pack: *pack, source }));
-            held_back.insert(*pack);
+        // What is needed was found elsewhere, all of it; unless it was not, a pack without a table holds nothing of it.
+        if !held_back.is_empty() {
+            held_back.extend(packs.iter().filter(|pack| !known.contains(*pack)));
         }
         Ok(held_back)
     }

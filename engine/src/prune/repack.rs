@@ -53,8 +53,8 @@ pub(super) fn repack(
                 continue;
             }
             let Some(table) = tables.remove(&pack.id) else { continue };
-            let copier = Copier { repository, survey, usage, pack, table: &table };
-            match copier.copy(session)? {
+            let taking = Copier { repository, survey, usage, pack, table: &table };
+            match taking.copy(session)? {
                 Ok(()) => copied.push(pack.id),
                 Err(error) => report.damaged.push((pack.id, error)),
             }

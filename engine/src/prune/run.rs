@@ -8,7 +8,6 @@ use super::reclaim::{is_dead, reclaim};
 use super::repack::repack;
 use super::survey::{Survey, go_on};
 use super::{PruneError, PruneOptions, PruneReport};
-use crate::error::Problem;
 use crate::id::{GenerationId, PackId};
 use crate::progress::Progress;
 use crate::repository::{Compression, Repository, RepositoryError, Running, Session};
@@ -98,10 +97,8 @@ fn clear_unreadable(
         return Err(PruneError::UnknownCondemned { problems });
     }
     for problem in &problems {
-        if let Problem::ObjectDamaged { object, .. } = problem {
-            let id = object.strip_prefix("condemned/").and_then(GenerationId::from_hex);
-            id.map_or(Ok(()), |id| session.close_generation(id))?;
-        }
+        let name = problem.damaged_object().and_then(|name| name.strip_prefix("condemned/"));
+        name.and_then(GenerationId::from_hex).map_or(Ok(()), |id| session.close_generation(id))?;
     }
     report.problems.extend(problems);
     Ok(())

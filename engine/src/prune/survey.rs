@@ -68,10 +68,7 @@ pub(super) fn judge(
 ) -> Result<Vec<Problem>, PruneError> {
     let (mut unknown, mut lost, mut odd) = (Vec::new(), Vec::new(), Vec::new());
     for problem in problems {
-        let record = match &problem {
-            Problem::ObjectDamaged { object, .. } => object.strip_prefix("snapshots/"),
-            _ => None,
-        };
+        let record = problem.damaged_object().and_then(|name| name.strip_prefix("snapshots/"));
         match (record, &problem) {
             (None, Problem::Rollback { snapshot }) => lost.push(*snapshot),
             // Its session has not ended: it is being written, or was when its writer was killed. What waits for that

@@ -71,7 +71,9 @@ impl Usage {
             usage.find(set, &prefix, &mut places);
             let best = places.iter().filter(|place| usage.is_usable(place.0));
             let best = best.max_by_key(|place| usage.density(place.0)).copied();
-            best.into_iter().for_each(|place| usage.keep(set, place));
+            if let Some(place) = best {
+                usage.keep(set, place);
+            }
         }
         usage
     }

@@ -229,7 +229,7 @@ impl Repository {
     /// A small object that makes sense, if it does.
     ///
     /// Where a put can be seen half done, one that makes none may still be on its way, and gets a second look.
-    pub(super) fn parsed<T>(
+    pub(crate) fn parsed<T>(
         &self,
         name: &str,
         first: Option<Bytes>,

@@ -10,7 +10,7 @@ use crate::crypto::{Encapsulation, PackKey, SessionKey};
 use crate::error::{FormatError, ReadError};
 use crate::id::{BlobPrefix, ContentId, NodeId, PackId};
 use crate::index::{FrameInfo, Location};
-use crate::pack::{BlobKind, OpenFrame, open_frame};
+use crate::pack::{BlobKind, Codec, OpenFrame, open_frame};
 use crate::tree::NodeSource;
 
 /// Plain bytes of frames that are kept for the next blobs of the same frame.
@@ -75,6 +75,8 @@ pub struct FrameRef {
     pub slot: u32,
     /// The frame's bytes in the pack.
     pub range: Range<u64>,
+    /// Whether the frame is compressed.
+    pub codec: Codec,
 }
 
 impl Repository {
@@ -378,6 +380,7 @@ fn frame_ref(location: &Location) -> FrameRef {
         frame: location.frame,
         slot: location.slot,
         range: location.range.clone(),
+        codec: location.entry.codec,
     }
 }
 

@@ -94,7 +94,7 @@ impl Repository {
     }
 
     /// Several objects, fetched as many at a time as the store likes; in the order of their names.
-    pub(super) fn objects<'a>(
+    pub(crate) fn objects<'a>(
         &self,
         names: impl Iterator<Item = &'a str>,
     ) -> Vec<Result<Bytes, StorageError>> {

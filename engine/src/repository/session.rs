@@ -152,6 +152,11 @@ impl<'r> Session<'r> {
         self.id
     }
 
+    /// The repository that it writes into.
+    pub fn repository(&self) -> &'r Repository {
+        self.repository
+    }
+
     /// The repository's keys.
     pub fn keys(&self) -> &Keys {
         &self.shared.keys
@@ -274,7 +279,8 @@ impl<'r> Session<'r> {
 
     /// Commits: index, snapshot record, and only then the look for fences that decides.
     ///
-    /// The record's chain (client, sequence, previous, heads) and byte counts are filled in here.
+    /// The record's chain (client, sequence, previous, heads) and byte counts are filled in here. A record that stands
+    /// for an earlier snapshot keeps what that one cost.
     pub fn commit(mut self, record: Record) -> Result<Committed, RepositoryError> {
         let committed = self.try_commit(record);
         if committed.is_err() {
@@ -291,8 +297,10 @@ impl<'r> Session<'r> {
         let (index_bytes, superseded) = segments.finish(&self.shared, merged, merged_names)?;
         stored_bytes += index_bytes;
         self.chain(&mut record);
-        record.stats.new_bytes = self.fresh_bytes;
-        record.stats.stored_bytes = stored_bytes;
+        if record.original.is_none() {
+            record.stats.new_bytes = self.fresh_bytes;
+            record.stats.stored_bytes = stored_bytes;
+        }
         record.finished = i64::try_from(self.shared.clock.now_ns()).unwrap_or(i64::MAX);
         let name = snapshot::object_name(self.id);
         let snapshot = Snapshot::new(self.id, record);

@@ -46,6 +46,9 @@ struct Note {
     label: String,
     role: String,
     created: i64,
+    /// BLAKE3 of the slot's file, so that damage to it shows without the credential that opens it.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "serde_bytes")]
+    hash: Option<[u8; 32]>,
 }
 
 /// Why no slot opened: the most telling of the reasons.
@@ -146,6 +149,7 @@ impl Slots {
             label: slot.label.clone(),
             role: "owner".into(),
             created: i64::try_from(context.clock.now_ns()).unwrap_or_default(),
+            hash: Some(*blake3::hash(&file).as_bytes()),
         };
         let name = format!("keys/{id}");
         let note_name = format!("{name}.note");

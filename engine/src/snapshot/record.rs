@@ -47,6 +47,9 @@ pub struct Record {
     pub previous: Option<[u8; 32]>,
     /// The newest snapshots of other clients that the writer saw.
     pub heads: Vec<Head>,
+    /// The snapshot that this one stands for: it was brought back, changed or copied, not taken from a source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<SessionId>,
 }
 
 impl Default for Record {
@@ -71,6 +74,7 @@ impl Default for Record {
             sequence: 0,
             previous: None,
             heads: Vec::new(),
+            original: None,
         }
     }
 }

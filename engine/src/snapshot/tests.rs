@@ -51,6 +51,7 @@ fn record(client: u8, sequence: u64) -> Record {
         sequence,
         previous: Some([5; 32]),
         heads: vec![],
+        original: None,
     }
 }
 
@@ -105,6 +106,21 @@ fn the_record_has_the_types_of_the_format() {
         &[b"\xa4time\xcf".as_slice(), &1_793_534_400_000_000_000_u64.to_be_bytes()].concat()
     ));
     assert_eq!(object.len(), 16 + 1120 + 32 + 608 + 16);
+}
+
+#[test]
+fn only_a_record_that_stands_for_another_snapshot_names_it() {
+    let keys = keys(1, 1);
+    let holds_key = |record: &Record| {
+        let body = keys.open_snapshot(&object_name(SESSION), &sealed(&keys, record)).expect("ours");
+        body.windows(9).any(|window| window == b"\xa8original")
+    };
+    let mut record = record(1, 0);
+    assert!(!holds_key(&record));
+    record.original = Some(SessionId([6; 16]));
+    assert!(holds_key(&record));
+    let opened = Snapshot::open(&sealed(&keys, &record), &keys, SESSION).expect("ours");
+    assert_eq!(opened.record.original, record.original);
 }
 
 #[test]

@@ -218,6 +218,14 @@ impl TreeCursor {
         }
     }
 
+    /// How many entries lie below the node that the cursor stands before, if its parent says so.
+    pub fn pending_entries(&self) -> Option<u64> {
+        self.pending
+            .as_ref()
+            .filter(|child| child.first.is_some())
+            .map(|child| child.totals.entries)
+    }
+
     /// The first key of the node that the cursor stands before; `None` before a root and elsewhere.
     pub(super) fn pending_key(&self) -> Option<&[u8]> {
         self.pending.as_ref().and_then(|child| child.first.as_deref())

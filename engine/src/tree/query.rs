@@ -66,3 +66,32 @@ fn add_range(
     }
     Ok(())
 }
+
+/// Entry number `n` of the tree, from 0, with its key; `None` if there are fewer. Reads one path of nodes.
+pub fn nth(
+    root: NodeId,
+    mut n: u64,
+    source: &mut dyn NodeSource,
+) -> Result<Option<(Vec<u8>, Entry)>, ReadError> {
+    let mut below = Child::root(root);
+    loop {
+        let mut node = NodeCursor::open(source.node(&below.id)?, &below)?;
+        loop {
+            if !node.advance()? {
+                return Ok(None);
+            }
+            let child = node.child();
+            let entries = child.as_ref().map_or(1, |child| child.totals.entries);
+            match (n.checked_sub(entries), child) {
+                (Some(behind), _) => n = behind,
+                (None, Some(child)) => {
+                    below = child;
+                    break;
+                }
+                (None, None) => {
+                    return Ok(Some((node.key().to_vec(), Entry::parse(node.entry())?)));
+                }
+            }
+        }
+    }
+}

@@ -14,7 +14,10 @@ use heirloom_engine::crypto::{
 use heirloom_engine::error::Problem;
 use heirloom_engine::id::NodeId;
 use heirloom_engine::progress::Progress;
-use heirloom_engine::repository::{Context, NewSlot, Repository, RepositoryError, Storage};
+use heirloom_engine::prune::{self, PruneError, PruneOptions, PruneReport};
+use heirloom_engine::repository::{
+    Context, NewSlot, Repository, RepositoryError, SessionNote, Storage,
+};
 use heirloom_engine::restore::{self, RestoreError, RestoreOptions, RestoreReport};
 use heirloom_engine::tree::key_from_path;
 use tokio::runtime::{Builder, Runtime};
@@ -203,6 +206,27 @@ impl BackedUp {
     pub fn stored_bytes(&self) -> u64 {
         self.report.snapshot.as_ref().map_or(0, |snapshot| snapshot.stored_bytes)
     }
+}
+
+/// Options for a prune by a test.
+pub fn prune_options() -> PruneOptions {
+    PruneOptions::new(SessionNote {
+        started: 0,
+        host: "testhost".into(),
+        program: "suite".into(),
+        command: "prune".into(),
+    })
+}
+
+/// Prunes, and tells what happened.
+pub fn prune_with(
+    repository: &Repository,
+    options: &PruneOptions,
+) -> Result<PruneReport, PruneError> {
+    let mut options = options.clone();
+    options.note.started = i64::try_from(repository.clock().now_ns()).unwrap_or(i64::MAX);
+    let progress: Arc<dyn Progress> = Arc::new(CollectedProgress::new());
+    prune::run(repository, &options, &progress, &mut |_plan| {})
 }
 
 /// Restores what was backed up from `folder` to `target`.

@@ -44,7 +44,7 @@ mod xattr;
 
 pub use self::client::{
     BackedUp, Client, Restored, SMALL_PACKS, back_up, back_up_from, identity, identity_slot,
-    identity_text, options_for, restore_to,
+    identity_text, options_for, prune_options, prune_with, restore_to,
 };
 pub use self::clock::TestClock;
 pub use self::compare::{Compared, assert_same_tree, tree_differences};

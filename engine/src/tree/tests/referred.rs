@@ -53,7 +53,7 @@ proptest! {
         prop_assert_eq!(sorted(blobs), sorted(map.values().flat_map(named_by).collect()));
         let lists: HashSet<_> = map.values().filter_map(|entry| match entry.content {
             FileContent::Tree(root) => Some(root),
-            _ => None,
+            FileContent::Empty | FileContent::Inline(_) | FileContent::List(_) => None,
         }).collect();
         prop_assert!(lists.is_subset(&seen));
     }

@@ -120,6 +120,22 @@ proptest! {
 }
 
 #[test]
+fn every_entry_is_found_by_its_number() {
+    for count in [0, 1, 3, 2000] {
+        let map = flat_folder(count);
+        let mut nodes = Memory::default();
+        let root = build(&map, &mut nodes);
+        for (number, (key, entry)) in (0..).zip(&map) {
+            let found = nth(root, number, &mut nodes).expect("intact");
+            assert_eq!(found, Some((key.clone(), entry.clone())), "{number} of {count}");
+        }
+        let behind = u64::try_from(map.len()).expect("few");
+        assert_eq!(nth(root, behind, &mut nodes).expect("intact"), None);
+        assert_eq!(nth(root, u64::MAX, &mut nodes).expect("intact"), None);
+    }
+}
+
+#[test]
 fn an_empty_map_is_a_leaf_without_items() {
     let mut nodes = Memory::default();
     let root = build(&Map::new(), &mut nodes);

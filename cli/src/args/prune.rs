@@ -1,0 +1,39 @@
+//! `heirloom prune`.
+
+use clap::Args;
+use heirloom_engine::prune::Limit;
+use jiff::Span;
+
+use super::values;
+
+/// What `prune` takes.
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
+
+    /// Only show what would be done
+    #[arg(long, short = 'n')]
+    pub(crate) dry_run: bool,
+}
+
+/// How to free space; `forget --prune` takes it, too.
+#[derive(Debug, Args)]
+pub(crate) struct HowArgs {
+    /// How much unneeded data may stay in packs that are in use: a share (5%), a size (500M) or "unlimited"
+    #[arg(long, value_name = "LIMIT", default_value = "5%", value_parser = values::limit)]
+    pub(crate) max_unused: Limit,
+
+    /// How much may be copied at most: a share of the repository (10%), a size (2G) or "unlimited"
+    #[arg(long, value_name = "LIMIT", default_value = "unlimited", value_parser = values::limit)]
+    pub(crate) max_repack: Limit,
+
+    /// Stop copying after this time (90min, 2h); the next prune goes on
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) time_budget: Option<Span>,
+
+    /// Declare programs dead that began to write this long ago and did not end; 0s: all, if you know that none is
+    /// running
+    #[arg(long, value_name = "DURATION", default_value = "3d", value_parser = values::duration)]
+    pub(crate) dead_after: Span,
+}

@@ -1,0 +1,288 @@
+//! A client: does what its plan says, and judges what comes of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use bytes::Bytes;
+use heirloom_engine::backup::{self, BackupError, BackupOptions, Parent};
+use heirloom_engine::error::{Problem, ReadError};
+use heirloom_engine::id::{NodeId, SessionId};
+use heirloom_engine::progress::{Counter, Progress};
+use heirloom_engine::repository::{Repository, RepositoryError, Snapshots, Storage as _};
+use heirloom_engine::snapshot::{Snapshot, Tombstone, tombstone_name};
+use heirloom_engine::tree::{ContentListCursor, FileContent, TreeCursor};
+
+use crate::image::Images;
+use crate::plan::{Action, PrunePlan};
+use crate::source::{self, FileSource, Files};
+use crate::storage::{SimClock, SimStorage};
+use crate::world::{OBSERVER, World};
+
+/// The store that everybody works on; the other one takes copies.
+pub(crate) const MAIN: usize = 0;
+
+/// Nobody watches.
+#[derive(Debug)]
+pub(crate) struct Silent;
+
+impl Progress for Silent {
+    fn add(&self, _: Counter, _: u64) {}
+
+    fn current(&self, _: &Path) {}
+
+    fn problem(&self, _: &Problem) {}
+
+    fn cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// One installation: its way to the stores, and what it has open.
+#[derive(Debug)]
+pub(crate) struct Client<'i> {
+    world: Arc<World>,
+    images: &'i Images,
+    number: usize,
+    clock: Arc<SimClock>,
+    storage: Arc<SimStorage>,
+    open: Option<Repository>,
+}
+
+impl<'i> Client<'i> {
+    pub(crate) fn new(world: &Arc<World>, images: &'i Images, number: usize) -> Self {
+        Self {
+            world: Arc::clone(world),
+            images,
+            number,
+            clock: SimClock::new(world, number),
+            storage: SimStorage::new(world, number, MAIN),
+            open: None,
+        }
+    }
+
+    /// Does everything that it is to do.
+    pub(crate) fn run(mut self) {
+        let world = Arc::clone(&self.world);
+        let plan = Arc::clone(&world.plan);
+        let plan = &plan.clients[self.number];
+        for (number, action) in plan.actions.iter().enumerate() {
+            if world.is_over(self.number) {
+                return;
+            }
+            world.begin_action(self.number);
+            if plan.reopens {
+                self.open = None;
+            }
+            if let Err(error) = self.perform(number, action)
+                && !(world.is_struck(self.number) || is_fenced(&error))
+            {
+                world.violate(format!("client {}: {action:?}: {error:?}", self.number));
+            }
+        }
+    }
+
+    fn perform(&mut self, number: usize, action: &Action) -> Result<()> {
+        let repository = match self.open.take() {
+            Some(repository) => repository,
+            None => {
+                let storage = SimStorage::new(&self.world, self.number, MAIN);
+                let opened =
+                    self.images.open(Arc::clone(&storage) as _, Arc::clone(&self.clock) as _)?;
+                storage.schedule();
+                self.storage = storage;
+                opened
+            }
+        };
+        let done = match action {
+            Action::Snapshot { files, parent } => {
+                self.snapshot(&repository, files, *parent, format!("{}.{number}", self.number))
+            }
+            Action::Restore { which } => self.restore(&repository, *which),
+            Action::Forget { which, count } => self.forget(&repository, (*which, *count)),
+            Action::Prune(plan) => self.prune(&repository, *plan),
+        };
+        self.open = Some(repository);
+        done
+    }
+
+    /// Takes a snapshot. Its label tells what is in it.
+    fn snapshot(
+        &self,
+        repository: &Repository,
+        files: &Files,
+        parent: bool,
+        label: String,
+    ) -> Result<()> {
+        let options = BackupOptions {
+            paths: vec![PathBuf::from("/")],
+            host: "host".into(),
+            label: Some(label),
+            parent: if parent { Parent::Newest } else { Parent::Ignore },
+            ..BackupOptions::default()
+        };
+        let progress: Arc<dyn Progress> = Arc::new(Silent);
+        let mut source = FileSource::new(files);
+        let report = backup::run(repository, &mut source, &options, &progress)?;
+        let committed = report.snapshot.context("a snapshot was asked for")?;
+        let mut state = self.world.state();
+        let oracle = &mut state.stores[MAIN].oracle;
+        if let Some(lacks) = oracle.report(committed.snapshot, committed.record.root) {
+            state.violate(lacks);
+        }
+        Ok(())
+    }
+
+    fn restore(&self, repository: &Repository, which: u32) -> Result<()> {
+        let live = self.world.state().stores[MAIN].oracle.live();
+        let found = repository.snapshots()?;
+        if !self.world.plan.late {
+            self.check_listed(&live, &found)?;
+        }
+        let Some(snapshot) = pick(&found.taken, which) else { return Ok(()) };
+        match read_back(repository, &self.world, snapshot) {
+            // What is forgotten meanwhile may vanish; a store that lists late may not show what is there.
+            Err(Unread::Lost(_)) if self.may_be_lost(snapshot.session) => Ok(()),
+            Err(Unread::Lost(error)) => Err(error.into()),
+            Err(Unread::Wrong(what)) => {
+                self.world.violate(format!("restore of {}: {what}", snapshot.session));
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn may_be_lost(&self, id: SessionId) -> bool {
+        self.world.plan.late || self.world.state().stores[MAIN].oracle.is_forgotten(id)
+    }
+
+    fn check_listed(&self, live: &[SessionId], found: &Snapshots) -> Result<()> {
+        let listed = |id: &SessionId| {
+            found.taken.iter().chain(&found.disputed).any(|snapshot| snapshot.session == *id)
+        };
+        match live.iter().find(|id| !listed(id)) {
+            Some(id) if !self.world.state().stores[MAIN].oracle.is_forgotten(*id) => {
+                bail!("snapshot {id} was reported and is not listed")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn forget(&self, repository: &Repository, (which, count): (u32, u32)) -> Result<()> {
+        let found = repository.snapshots()?;
+        let mut chosen = Vec::new();
+        for offset in 0..count {
+            chosen.extend(pick(&found.taken, which + offset).map(|snapshot| snapshot.session));
+        }
+        chosen.dedup();
+        for id in chosen {
+            self.world.state().stores[MAIN].oracle.forget(id);
+            let stone = Tombstone {
+                snapshot: id,
+                time: 0,
+                host: "host".into(),
+                user: "user".into(),
+                reason: "model".into(),
+            };
+            let sealed = stone.seal(repository.keys(), repository.clock());
+            let name = tombstone_name(id);
+            let put = self.storage.put(&name, Bytes::from(sealed));
+            futures::executor::block_on(put).map_err(RepositoryError::from)?;
+        }
+        Ok(())
+    }
+
+    fn prune(&self, _repository: &Repository, _plan: PrunePlan) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn pick(snapshots: &[Snapshot], which: u32) -> Option<&Snapshot> {
+    let count = snapshots.len();
+    (count > 0).then(|| &snapshots[which as usize % count])
+}
+
+fn is_fenced(error: &anyhow::Error) -> bool {
+    let repository = match error.downcast_ref::<BackupError>() {
+        Some(BackupError::Repository(error)) => Some(error),
+        _ => error.downcast_ref::<RepositoryError>(),
+    };
+    matches!(repository, Some(RepositoryError::Fenced { .. }))
+}
+
+/// Why a snapshot did not come back.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// It could not be read.
+    Lost(ReadError),
+    /// It is not what was stored.
+    Wrong(String),
+}
+
+impl From<ReadError> for Unread {
+    fn from(error: ReadError) -> Self {
+        Self::Lost(error)
+    }
+}
+
+/// Reads a snapshot as a restore does, and compares it with what its label says.
+pub(crate) fn read_back(
+    repository: &Repository,
+    world: &World,
+    snapshot: &Snapshot,
+) -> Result<(), Unread> {
+    let expected = files_of(world, snapshot).map_err(|error| Unread::Wrong(error.to_string()))?;
+    let found = files_in(repository, snapshot.record.root)?;
+    let count = expected.len();
+    if found.len() != count {
+        return Err(Unread::Wrong(format!("{} files instead of {count}", found.len())));
+    }
+    for ((path, number), (key, bytes)) in expected.iter().zip(found) {
+        if key != source::key(*path) || bytes != source::content(*number) {
+            return Err(Unread::Wrong(format!("file {path} is another")));
+        }
+    }
+    Ok(())
+}
+
+fn files_of<'w>(world: &'w World, snapshot: &Snapshot) -> Result<&'w Files> {
+    let label = snapshot.record.label.as_deref().context("it has no label")?;
+    let (client, action) = label.split_once('.').context("it has another label")?;
+    let client = &world.plan.clients[client.parse::<usize>()?];
+    match &client.actions[action.parse::<usize>()?] {
+        Action::Snapshot { files, .. } => Ok(files),
+        other => Err(anyhow!("its label stands for {other:?}")),
+    }
+}
+
+fn files_in(repository: &Repository, root: NodeId) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+    let mut nodes = repository;
+    let mut cursor = TreeCursor::new(root);
+    let mut files = Vec::new();
+    while let Some((key, entry)) = cursor.next(&mut nodes)? {
+        let mut bytes = Vec::new();
+        match entry.content {
+            FileContent::Empty => {}
+            FileContent::Inline(content) => bytes = content,
+            FileContent::List(blobs) => {
+                for blob in blobs {
+                    bytes.extend(repository.content(&blob.id)?);
+                }
+            }
+            FileContent::Tree(list) => {
+                let mut list = ContentListCursor::new(list);
+                while let Some((_, blob)) = list.next(&mut nodes)? {
+                    bytes.extend(repository.content(&blob.id)?);
+                }
+            }
+        }
+        files.push((key, bytes));
+    }
+    Ok(files)
+}
+
+/// Somebody who comes when all is over, on a store that works.
+pub(crate) fn observer(world: &Arc<World>, images: &Images, store: usize) -> Result<Repository> {
+    let storage = SimStorage::new(world, OBSERVER, store);
+    images.open(storage as _, SimClock::new(world, OBSERVER) as _)
+}

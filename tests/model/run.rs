@@ -1,0 +1,123 @@
+//! One schedule from start to end, and what must hold when all is over.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::client::{Client, MAIN, Unread, observer, read_back};
+use crate::image::Images;
+use crate::oracle::Knowledge;
+use crate::plan::Plan;
+use crate::world::{Logged, Summary, World};
+
+/// Nothing in a schedule waits for real time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Runs schedules, one after the other, each client on a thread that lives on.
+#[derive(Debug)]
+pub(crate) struct Runner {
+    images: Arc<Images>,
+    tiny: [Arc<Knowledge>; 2],
+    wide: [Arc<Knowledge>; 2],
+    threads: Vec<Sender<Job>>,
+}
+
+impl Runner {
+    pub(crate) fn new(images: &Arc<Images>) -> Self {
+        let know = |pair: &[crate::image::Image; 2]| {
+            [Knowledge::new(&pair[0].keys), Knowledge::new(&pair[1].keys)]
+        };
+        let (tiny, wide) = (know(&images.tiny), know(&images.wide));
+        Self { images: Arc::clone(images), tiny, wide, threads: Vec::new() }
+    }
+
+    fn thread(&mut self, number: usize) -> &Sender<Job> {
+        while self.threads.len() <= number {
+            let (jobs, waiting) = channel::<Job>();
+            thread::spawn(move || waiting.into_iter().for_each(|job| job()));
+            self.threads.push(jobs);
+        }
+        &self.threads[number]
+    }
+
+    /// Runs a schedule.
+    pub(crate) fn run(&mut self, plan: &Arc<Plan>, with_log: bool) -> (Summary, Vec<Logged>) {
+        let knowledge = if plan.tiny { &self.tiny } else { &self.wide };
+        let knowledge = [&knowledge[0], &knowledge[1]];
+        let images = Arc::clone(&self.images);
+        let world = World::new(plan, images.get(plan.tiny), knowledge, with_log);
+        for number in 0..plan.clients.len() {
+            let (world, images) = (Arc::clone(&world), Arc::clone(&images));
+            let job = move || {
+                world.enter(number);
+                let client = Client::new(&world, &images, number);
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| client.run())) {
+                    let text = panic.downcast_ref::<String>().cloned();
+                    let text =
+                        text.or_else(|| panic.downcast_ref::<&str>().map(|t| (*t).to_owned()));
+                    world.violate(format!("client {number} panics: {}", text.unwrap_or_default()));
+                }
+                world.leave(number);
+            };
+            self.thread(number).send(Box::new(job)).expect("a thread of ours lives on");
+        }
+        if !world.wait_until_over(PATIENCE) {
+            // Threads that hang are left behind.
+            self.threads.clear();
+            world.violate("the clients wait for each other".to_owned());
+            return (world.summary(), world.take_log());
+        }
+        if world.summary().violation.is_none() {
+            let checked = catch_unwind(AssertUnwindSafe(|| check(&world, &images)));
+            match checked {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => world.violate(format!("when all is over: {error:?}")),
+                Err(_) => world.violate("the check panics when all is over".to_owned()),
+            }
+        }
+        (world.summary(), world.take_log())
+    }
+}
+
+/// Whatever happened: a client that comes now finds everything.
+fn check(world: &Arc<World>, images: &Images) -> Result<()> {
+    world.let_a_year_pass();
+    check_restores(world, images)
+}
+
+fn check_restores(world: &Arc<World>, images: &Images) -> Result<()> {
+    let repository = observer(world, images, MAIN)?;
+    let found = repository.snapshots()?;
+    let live = world.state().stores[MAIN].oracle.live();
+    for id in live {
+        let mut listed = found.taken.iter().chain(&found.disputed);
+        let snapshot = listed.find(|snapshot| snapshot.session == id);
+        let snapshot = snapshot.with_context(|| format!("snapshot {id} is not listed"))?;
+        restore(&repository, world, snapshot)?;
+    }
+    // Nobody was told of these, but whoever lists them relies on them.
+    for snapshot in &found.taken {
+        restore(&repository, world, snapshot)?;
+    }
+    Ok(())
+}
+
+fn restore(
+    repository: &heirloom_engine::repository::Repository,
+    world: &World,
+    snapshot: &heirloom_engine::snapshot::Snapshot,
+) -> Result<()> {
+    match read_back(repository, world, snapshot) {
+        Ok(()) => Ok(()),
+        Err(Unread::Lost(error)) => {
+            Err(error).with_context(|| format!("restore of {}", snapshot.session))
+        }
+        Err(Unread::Wrong(what)) => bail!("restore of {}: {what}", snapshot.session),
+    }
+}

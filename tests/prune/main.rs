@@ -1,0 +1,5 @@
+//! Pruning: what it frees, what it never touches, and what it does about damage.
+
+mod damage;
+mod space;
+mod waiting;
