@@ -81,7 +81,7 @@ pub(crate) enum Command {
     Snapshots(SnapshotsArgs),
     /// List the files in a snapshot
     Ls(LsArgs),
-    /// Forget snapshots by name, by rules, or by the stored policies; nothing is deleted until a prune
+    /// Forget snapshots, by name or by rules; nothing is deleted before a prune
     Forget(Box<ForgetArgs>),
     /// Store keep rules in the repository, show and remove them
     Policy(PolicyArgs),

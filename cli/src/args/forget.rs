@@ -17,9 +17,6 @@ pub(crate) struct ForgetArgs {
     #[command(flatten)]
     pub(crate) pick: PickArgs,
 
-    #[command(flatten)]
-    pub(crate) keep: KeepArgs,
-
     /// Why; stands in the record of what was forgotten
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
@@ -27,4 +24,7 @@ pub(crate) struct ForgetArgs {
     /// Only say what would be forgotten
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) keep: KeepArgs,
 }

@@ -142,3 +142,43 @@ fn finish(
     // Here a run with --prune goes on to prune.
     Ok(done)
 }
+
+#[cfg(test)]
+mod tests {
+    use heirloom_engine::snapshot::Record;
+
+    use super::*;
+    use crate::failure::ChoiceFailure;
+
+    fn snapshot(first: u8, last: u8) -> Snapshot {
+        let mut id = [first; 16];
+        id[15] = last;
+        Snapshot { session: SessionId(id), record: Record::default(), record_bytes: Vec::new() }
+    }
+
+    fn named<'a>(snapshots: &'a Snapshots, name: &str) -> Result<&'a Snapshot, Failure> {
+        find(snapshots, &Selector::parse(name).expect("a name"))
+    }
+
+    #[test]
+    fn disputed_snapshots_are_found_by_their_ids_and_count_when_these_are_ambiguous() {
+        let snapshots = Snapshots {
+            taken: vec![snapshot(1, 1), snapshot(2, 1)],
+            disputed: vec![snapshot(1, 2), snapshot(3, 1)],
+            ..Snapshots::default()
+        };
+        assert_eq!(named(&snapshots, "0202").expect("one").session, snapshot(2, 1).session);
+        assert_eq!(named(&snapshots, "0303").expect("one").session, snapshot(3, 1).session);
+        let Err(Failure::Choice(ChoiceFailure::Ambiguous { name, candidates })) =
+            named(&snapshots, "0101")
+        else {
+            panic!("not ambiguous");
+        };
+        assert_eq!((name.as_str(), candidates.len()), ("0101", 2));
+        assert!(matches!(
+            named(&snapshots, "0404"),
+            Err(Failure::Choice(ChoiceFailure::NoSnapshot { .. }))
+        ));
+        assert_eq!(named(&snapshots, "latest").expect("one").session, snapshot(2, 1).session);
+    }
+}

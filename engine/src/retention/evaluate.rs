@@ -133,8 +133,15 @@ fn by_itself(snapshot: &Snapshot, policy: &Policy, now: &Zoned) -> Vec<Reason> {
         .filter(has_all)
         .map(|tags| Reason::Tags { tags: tags.clone() })
         .collect();
-    let id = snapshot.session.to_string();
-    let begins = |prefix: &&String| !prefix.is_empty() && id.starts_with(prefix.as_str());
+    // Whoever is pinned or tagged gets another id, and must not slip out of a policy by that.
+    let ids: Vec<String> = [Some(snapshot.session), record.original]
+        .iter()
+        .flatten()
+        .map(ToString::to_string)
+        .collect();
+    let begins = |prefix: &&String| {
+        !prefix.is_empty() && ids.iter().any(|id| id.starts_with(prefix.as_str()))
+    };
     reasons.extend(
         policy.ids.iter().filter(begins).map(|prefix| Reason::Id { prefix: prefix.clone() }),
     );
@@ -149,13 +156,15 @@ fn by_itself(snapshot: &Snapshot, policy: &Policy, now: &Zoned) -> Vec<Reason> {
 }
 
 /// A writer whose clock went back makes a snapshot that looks old and is new. It must not be the first to go; nor must
-/// the one that looks newest, without which nobody could tell. Times that somebody chose say nothing about clocks.
+/// the one that looks newest, without which nobody could tell. Times that somebody chose say nothing about clocks, and
+/// neither does a snapshot of a snapshot.
 fn note_clocks_that_went_back(candidates: &mut [Candidate<'_, '_>]) {
     let mut newest: BTreeMap<ClientId, (i64, u64)> = BTreeMap::new();
     let mut written_last: BTreeMap<ClientId, (u64, i64)> = BTreeMap::new();
     let by_clock = |one: &Candidate<'_, '_>| {
         let record = &one.verdict.snapshot.record;
-        (record.time == record.started).then_some((record.client, record.time, record.sequence))
+        let by_clock = record.time == record.started && record.original.is_none();
+        by_clock.then_some((record.client, record.time, record.sequence))
     };
     for (client, time, sequence) in candidates.iter().filter_map(by_clock) {
         let known = newest.entry(client).or_insert((time, sequence));

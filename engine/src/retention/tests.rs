@@ -81,6 +81,10 @@ fn snapshot(number: u16, words: &str, zone: &TimeZone) -> Snapshot {
                 record.client = ClientId([client.parse().expect("a number"); 16]);
             }
             Some(("seq", number)) => record.sequence = number.parse().expect("a number"),
+            Some(("original", id)) => {
+                let digits: u16 = id.parse().expect("a number");
+                record.original = Some(numbered(digits));
+            }
             Some(("finished", at)) => record.finished = ns(instant(at, zone)),
             Some(_) => panic!("{word}"),
             None if word == "pinned" => record.pinned = true,
@@ -92,9 +96,13 @@ fn snapshot(number: u16, words: &str, zone: &TimeZone) -> Snapshot {
             },
         }
     }
+    Snapshot { session: numbered(number), record, record_bytes: Vec::new() }
+}
+
+fn numbered(number: u16) -> SessionId {
     let mut id = [0; 16];
     id[..2].copy_from_slice(&number.to_be_bytes());
-    Snapshot { session: SessionId(id), record, record_bytes: Vec::new() }
+    SessionId(id)
 }
 
 fn now(text: &str, zone: &TimeZone) -> Zoned {

@@ -63,8 +63,8 @@ fn at_month(verdict: &Verdict<'_>) -> i8 {
     at.to_zoned(TimeZone::UTC).month()
 }
 
-/// How many of a group of so many a policy drops, and what the guard says.
-fn guarded(total: u16, words: &str) -> Result<(), DropError> {
+/// What the limit says of a policy for a group of so many.
+fn limited(total: u16, words: &str) -> Result<(), DropError> {
     let snapshots: Vec<Snapshot> = (0..total)
         .map(|number| {
             let time = format!("2026-{:02}-{:02}T12:00", number / 28 + 1, number % 28 + 1);
@@ -77,7 +77,7 @@ fn guarded(total: u16, words: &str) -> Result<(), DropError> {
 }
 
 #[test]
-fn the_guard_refuses_too_much_and_names_the_group_and_the_counts() {
+fn the_limit_refuses_too_much_and_names_the_group_and_the_counts() {
     for (total, words) in [
         (1, "last=1"),
         (2, "last=1"),
@@ -92,7 +92,7 @@ fn the_guard_refuses_too_much_and_names_the_group_and_the_counts() {
         (0, "tag=none"),
         (10, "daily=all"),
     ] {
-        assert_eq!(guarded(total, words), Ok(()), "{total} {words}");
+        assert_eq!(limited(total, words), Ok(()), "{total} {words}");
     }
     for (total, words, lost, needed) in [
         (3, "last=1", 2, 67),
@@ -102,7 +102,7 @@ fn the_guard_refuses_too_much_and_names_the_group_and_the_counts() {
         (5, "last=3 drop=0%", 2, 40),
     ] {
         let Err(DropError::TooMany { group, dropped, total: all, permitted, needed: share }) =
-            guarded(total, words)
+            limited(total, words)
         else {
             panic!("{total} {words} was let through");
         };
@@ -111,7 +111,7 @@ fn the_guard_refuses_too_much_and_names_the_group_and_the_counts() {
         assert_eq!(group.host.as_deref(), Some("desk"));
     }
     for (total, words) in [(1, "tag=none"), (7, "tag=none"), (7, "id=ffff drop=99%")] {
-        let error = guarded(total, words).expect_err("keeps nothing");
+        let error = limited(total, words).expect_err("keeps nothing");
         assert!(
             matches!(error, DropError::KeepsNothing { total: all, .. } if all == usize::from(total))
         );
@@ -691,6 +691,23 @@ const CASES: &[Case] = &[
             "2026-11-01T10:00 host=a -> id 0001",
             "2026-11-02T10:00 host=a -> last 1",
             "2026-11-03T10:00 host=b -> last 1",
+        ],
+    ),
+    (
+        "an id keeps the snapshot that stands for it now",
+        "id=0007 last=1",
+        &[
+            "2026-11-01T10:00 original=7 -> id 0007",
+            "2026-11-02T10:00 original=8 -> drop",
+            "2026-11-03T10:00 -> last 1",
+        ],
+    ),
+    (
+        "snapshots of snapshots say nothing about clocks",
+        "last=1",
+        &[
+            "2026-11-02T10:00 clock client=1 seq=1 -> last 1",
+            "2026-11-01T10:00 clock client=1 seq=2 original=9 -> drop",
         ],
     ),
     (

@@ -47,12 +47,11 @@ prop_compose! {
 
 fn snapshots() -> impl Strategy<Value = Vec<Snapshot>> {
     vec(a_snapshot(), 0..40).prop_map(|records| {
-        let numbered = records.into_iter().zip(0_u16..);
-        numbered
+        let pairs = records.into_iter().zip(0_u16..);
+        pairs
             .map(|(record, number)| {
-                let mut id = [0; 16];
-                id[..2].copy_from_slice(&number.wrapping_mul(40_503).to_be_bytes());
-                Snapshot { session: SessionId(id), record, record_bytes: Vec::new() }
+                let session = numbered(number.wrapping_mul(40_503));
+                Snapshot { session, record, record_bytes: Vec::new() }
             })
             .collect()
     })
