@@ -1,10 +1,14 @@
 //! The command line as types; one file per verb. Nothing here reads a file or the environment.
 
 pub(crate) mod cat;
+pub(crate) mod check;
+pub(crate) mod copy;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod filters;
 pub(crate) mod forget;
 pub(crate) mod global;
+pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod keep;
 pub(crate) mod key;
@@ -14,17 +18,23 @@ pub(crate) mod pick;
 pub(crate) mod plugin;
 pub(crate) mod policy;
 pub(crate) mod prune;
+pub(crate) mod repair;
 pub(crate) mod restore;
 pub(crate) mod snapshot;
 pub(crate) mod snapshots;
+pub(crate) mod stats;
 pub(crate) mod values;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
 use self::cat::CatArgs;
+use self::check::CheckArgs;
+use self::copy::CopyArgs;
+use self::diff::DiffArgs;
 use self::doctor::DoctorArgs;
 use self::forget::ForgetArgs;
 use self::global::GlobalArgs;
+use self::history::{PinArgs, RewriteArgs, TagArgs, UnforgetArgs};
 use self::init::InitArgs;
 use self::key::KeyArgs;
 use self::login::LoginArgs;
@@ -32,9 +42,11 @@ use self::ls::LsArgs;
 use self::plugin::PluginArgs;
 use self::policy::PolicyArgs;
 use self::prune::PruneArgs;
+use self::repair::RepairArgs;
 use self::restore::RestoreArgs;
 use self::snapshot::SnapshotArgs;
 use self::snapshots::SnapshotsArgs;
+use self::stats::StatsArgs;
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -46,6 +58,7 @@ Environment:
   HEIRLOOM_CACHE_DIR         as --cache-dir
   HEIRLOOM_PROFILE           as --profile
   HEIRLOOM_STORE_KEY         the option KEY of the store; the place for its secrets
+  HEIRLOOM_TO_...            the same for the destination of a copy: REPOSITORY, PASSWORD and so on
   NO_COLOR                   no colours
 
 A flag beats the environment. Exit codes: heirloom manual exit-codes";
@@ -82,11 +95,30 @@ pub(crate) enum Command {
     /// List the files in a snapshot
     Ls(LsArgs),
     /// Forget snapshots, by name or by rules; nothing is deleted before a prune
+    /// Say what differs between two snapshots
+    Diff(DiffArgs),
+    /// Say what snapshots take
+    Stats(StatsArgs),
+    /// Bring forgotten snapshots back, and adopt disputed ones
+    Unforget(UnforgetArgs),
+    /// Keep snapshots whatever the rules say
+    Pin(PinArgs),
+    /// Change the tags and labels of snapshots
+    Tag(TagArgs),
+    /// Take files out of old snapshots
+    Rewrite(RewriteArgs),
+    /// Copy snapshots into another repository
+    Copy(Box<CopyArgs>),
+    /// Forget snapshots by name, by rules, or by the stored policies; nothing is deleted until a prune
     Forget(Box<ForgetArgs>),
     /// Store keep rules in the repository, show and remove them
     Policy(PolicyArgs),
     /// Free the space that no snapshot needs
     Prune(PruneArgs),
+    /// Verify the repository, and that its files can be restored
+    Check(CheckArgs),
+    /// Mend a damaged repository
+    Repair(RepairArgs),
     /// Print the repository's own objects, for experts
     Cat(CatArgs),
     /// Measure what a store really does

@@ -10,7 +10,7 @@ mod login;
 mod ls;
 mod manual;
 mod plugin;
-mod restore;
+pub(crate) mod restore;
 mod snapshot;
 mod snapshots;
 mod version;
@@ -25,6 +25,7 @@ use crate::args::{Cli, Command, ManualPage};
 use crate::exit::Exit;
 use crate::explain;
 use crate::failure::Failure;
+use crate::history;
 use crate::keeping;
 use crate::logging;
 use crate::output::{Event, Output, complain};
@@ -65,7 +66,20 @@ fn dispatch(
         Command::Forget(arguments) => keeping::forget::run(&settings()?, &arguments),
         Command::Policy(arguments) => keeping::policy::run(&settings()?, &arguments),
         Command::Ls(arguments) => ls::run(&settings()?, &arguments),
+        Command::Check(arguments) => upkeep::check::run(&settings()?, &arguments),
+        Command::Repair(arguments) => upkeep::repair::run(&settings()?, &arguments),
         Command::Prune(arguments) => upkeep::prune::run(&settings()?, &arguments),
+        Command::Diff(arguments) => history::diff::run(&settings()?, &arguments),
+        Command::Stats(arguments) => history::stats::run(&settings()?, &arguments),
+        Command::Unforget(arguments) => history::unforget::run(&settings()?, &arguments),
+        Command::Pin(arguments) => history::pin::run(&settings()?, &arguments),
+        Command::Tag(arguments) => history::tag::run(&settings()?, &arguments),
+        Command::Rewrite(arguments) => history::rewrite::run(&settings()?, &arguments),
+        Command::Copy(arguments) => {
+            let settings = settings()?;
+            let to = settings.of_destination(global, &arguments.destination)?;
+            history::copy::run(&settings, &to, &arguments)
+        }
         Command::Cat(arguments) => cat::run(&settings()?, &arguments),
         Command::Doctor(arguments) => doctor::run(settings()?, &arguments),
         Command::Key(arguments) => key::run(&settings()?, &arguments),

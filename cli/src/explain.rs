@@ -16,6 +16,7 @@ use heirloom_engine::restore::RestoreError;
 pub(crate) use self::repository::{format, read};
 use crate::exit::Exit;
 use crate::failure::{ChoiceFailure, Failure, InputFailure, Usage};
+use crate::history;
 use crate::keeping;
 use crate::render::{names, problem};
 
@@ -74,6 +75,7 @@ pub(crate) fn message(failure: &Failure) -> Option<Message> {
         Failure::Input(failure) => input_message(failure),
         Failure::Choice(failure) => choice_message(failure),
         Failure::Keeping(failure) => keeping::message(failure),
+        Failure::History(failure) => return history::message(failure),
     })
 }
 

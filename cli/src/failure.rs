@@ -13,6 +13,7 @@ use heirloom_engine::repository::RepositoryError;
 use heirloom_engine::restore::RestoreError;
 use heirloom_plugin_host::{FindError, PluginError};
 
+use crate::history::HistoryFailure;
 use crate::keeping::KeepingFailure;
 use crate::secrets::CommandFailure;
 
@@ -63,6 +64,8 @@ pub(crate) enum Failure {
     Plugin(PluginFailure),
     /// Nothing was forgotten, or no policy changed.
     Keeping(KeepingFailure),
+    /// No snapshot was made of a snapshot.
+    History(HistoryFailure),
 }
 
 /// Mistakes on the command line that clap does not see.

@@ -8,6 +8,7 @@ mod commands;
 mod exit;
 mod explain;
 mod failure;
+mod history;
 mod keeping;
 mod logging;
 mod output;

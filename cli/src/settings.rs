@@ -13,12 +13,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use self::profile::Profile;
 
+use crate::args::copy::DestinationArgs;
 use crate::args::global::GlobalArgs;
 use crate::failure::{Failure, SettingFailure};
 use crate::output::{Output, stderr_is_terminal};
 
 /// Variables that hold a passphrase.
-const PASSWORDS: [&str; 2] = ["HEIRLOOM_PASSWORD", "HEIRLOOM_NEW_PASSWORD"];
+const PASSWORDS: [&str; 3] = ["HEIRLOOM_PASSWORD", "HEIRLOOM_NEW_PASSWORD", "HEIRLOOM_TO_PASSWORD"];
 
 /// Secrets under the names that other programs use, too.
 const FOREIGN_SECRETS: [&str; 2] = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
@@ -26,12 +27,17 @@ const FOREIGN_SECRETS: [&str; 2] = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
 /// What the variables of options of a store begin with.
 const STORE_PREFIX: &str = "HEIRLOOM_STORE_";
 
+/// The same for the destination of a copy.
+const TO_STORE_PREFIX: &str = "HEIRLOOM_TO_STORE_";
+
 /// What the environment says. An empty variable counts as absent, an empty password as a mistake.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Environment {
     pub(crate) repository: Option<OsString>,
     pub(crate) profile: Option<OsString>,
     pub(crate) password: Option<SecretString>,
+    /// The variable that holds the password, if it is not the usual one.
+    password_name: Option<&'static str>,
     pub(crate) password_file: Option<PathBuf>,
     pub(crate) password_command: Option<String>,
     pub(crate) new_password: Option<SecretString>,
@@ -40,6 +46,8 @@ pub(crate) struct Environment {
     pub(crate) cache_dir: Option<PathBuf>,
     /// Options of the store under the names of their variables; some are secrets.
     store: BTreeMap<String, SecretString>,
+    /// What it says about the destination of a copy, under the names that it would have for the source.
+    to: Option<Box<Environment>>,
 }
 
 impl Environment {
@@ -51,6 +59,7 @@ impl Environment {
             PASSWORDS.contains(&name)
                 || FOREIGN_SECRETS.contains(&name)
                 || name.starts_with(STORE_PREFIX)
+                || name.starts_with(TO_STORE_PREFIX)
         };
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         for name in names.filter(|name| ours(name)) {
@@ -74,7 +83,23 @@ impl Environment {
             new_password_file: present("HEIRLOOM_NEW_PASSWORD_FILE").map(PathBuf::from),
             identity_file: present("HEIRLOOM_IDENTITY_FILE").map(PathBuf::from),
             cache_dir: present("HEIRLOOM_CACHE_DIR").map(PathBuf::from),
-            store: store_variables(),
+            store: store_variables(STORE_PREFIX),
+            password_name: None,
+            to: Some(Box::new(Self::read_destination()?)),
+        })
+    }
+
+    fn read_destination() -> Result<Self, Failure> {
+        Ok(Self {
+            repository: present("HEIRLOOM_TO_REPOSITORY"),
+            password: secret("HEIRLOOM_TO_PASSWORD")?,
+            password_name: Some("HEIRLOOM_TO_PASSWORD"),
+            password_file: present("HEIRLOOM_TO_PASSWORD_FILE").map(PathBuf::from),
+            password_command: text("HEIRLOOM_TO_PASSWORD_COMMAND")?,
+            identity_file: present("HEIRLOOM_TO_IDENTITY_FILE").map(PathBuf::from),
+            cache_dir: present("HEIRLOOM_CACHE_DIR").map(PathBuf::from),
+            store: store_variables(TO_STORE_PREFIX),
+            ..Self::default()
         })
     }
 
@@ -95,15 +120,19 @@ impl Environment {
     }
 }
 
-fn store_variables() -> BTreeMap<String, SecretString> {
+/// Options of a store, under the names that they have for the source whatever `prefix` they were given with.
+fn store_variables(prefix: &str) -> BTreeMap<String, SecretString> {
     let variables = std::env::vars_os();
     variables
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, value)| {
-            let is_ours = name.starts_with(STORE_PREFIX);
-            !value.is_empty() && (is_ours || FOREIGN_SECRETS.contains(&name.as_str()))
+        .filter(|(_, value)| !value.is_empty())
+        .filter_map(|(name, value)| {
+            let name = match name.strip_prefix(prefix) {
+                Some(key) => format!("{STORE_PREFIX}{key}"),
+                None => FOREIGN_SECRETS.contains(&name.as_str()).then_some(name)?,
+            };
+            Some((name, SecretString::from(value)))
         })
-        .map(|(name, value)| (name, SecretString::from(value)))
         .collect()
 }
 
@@ -231,7 +260,10 @@ impl CredentialSources {
         let variables = Self {
             identities: environment.identity_file.clone().into_iter().collect(),
             passphrase: value
-                .map(|secret| PassphraseSource::Value { secret, name: "HEIRLOOM_PASSWORD" })
+                .map(|secret| PassphraseSource::Value {
+                    secret,
+                    name: environment.password_name.unwrap_or("HEIRLOOM_PASSWORD"),
+                })
                 .or_else(|| {
                     file_or_command(
                         environment.password_file.as_deref(),
@@ -275,6 +307,8 @@ pub(crate) struct Settings {
     /// Options from `HEIRLOOM_STORE_KEY`, under their keys; for stores that others look options up in.
     pub(crate) store_variables: BTreeMap<String, SecretString>,
     pub(crate) output: Output,
+    /// What the environment says about the destination of a copy.
+    destination: Option<Box<Environment>>,
 }
 
 impl Settings {
@@ -315,7 +349,26 @@ impl Settings {
             store,
             store_variables: environment.store_by_key(),
             output: output(arguments),
+            destination: environment.to.clone(),
         })
+    }
+
+    /// The same for the destination of a copy: its own place, credentials and options, and all else as for the source.
+    pub(crate) fn of_destination(
+        &self,
+        global: &GlobalArgs,
+        arguments: &DestinationArgs,
+    ) -> Result<Self, Failure> {
+        let arguments = GlobalArgs {
+            repository: arguments.to.clone(),
+            profile: arguments.to_profile.clone(),
+            options: arguments.to_option.clone(),
+            password_file: arguments.to_password_file.clone(),
+            password_command: arguments.to_password_command.clone(),
+            identity_file: arguments.to_identity_file.clone(),
+            ..global.clone()
+        };
+        Self::resolve(&arguments, self.destination.as_deref().unwrap_or(&Environment::default()))
     }
 }
 
@@ -356,7 +409,7 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::args::Cli;
+    use crate::args::{Cli, Command};
 
     fn resolve(arguments: &[&str], environment: &Environment) -> Settings {
         let cli = Cli::try_parse_from(["heirloom"].iter().chain(arguments).chain(&["snapshots"]))
@@ -376,6 +429,32 @@ mod tests {
         let settings = resolve(&["-r", "/flag", "--no-cache"], &environment);
         assert_eq!(settings.place, Place::Chosen("/flag".into()));
         assert_eq!(settings.cache, None);
+    }
+
+    #[test]
+    fn the_destination_of_a_copy_has_settings_of_its_own() {
+        let cli =
+            Cli::try_parse_from(["heirloom", "-r", "/a", "--threads", "3", "copy", "--to", "/b"])
+                .expect("parses");
+        let Command::Copy(copy) = &cli.command else { panic!("a copy") };
+        let to = Environment {
+            password: Some(SecretString::from("theirs")),
+            password_name: Some("HEIRLOOM_TO_PASSWORD"),
+            ..Environment::default()
+        };
+        let environment = Environment {
+            password: Some(SecretString::from("ours")),
+            to: Some(Box::new(to)),
+            ..Environment::default()
+        };
+        let source = Settings::resolve(&cli.global, &environment).expect("resolves");
+        let to = source.of_destination(&cli.global, &copy.destination).expect("resolves");
+        assert_eq!((to.place, to.threads), (Place::Chosen("/b".into()), Some(3)));
+        assert!(matches!(
+            to.credentials.passphrase,
+            Some(PassphraseSource::Value { secret, name: "HEIRLOOM_TO_PASSWORD" })
+                if secret.expose_secret() == "theirs"
+        ));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod affected;
 mod choice;
 mod packs;
+pub mod repair;
 mod report;
 mod restore_test;
 mod survey;
@@ -92,7 +93,7 @@ fn examine<'r>(
     progress: &dyn Progress,
     enough: &(dyn Fn() -> bool + Sync),
 ) -> Result<Examined<'r>, RepositoryError> {
-    let survey = Survey::take(repository, progress)?;
+    let mut survey = Survey::take(repository, progress)?;
     let reader = PackReader::new(repository, &survey);
     // However little was asked for: where something is wrong already, it is looked at closely.
     let mut broken = reader.read_all(&survey.suspicious(), progress, &|| false)?.broken;
@@ -100,7 +101,10 @@ fn examine<'r>(
     for (snapshot, _) in &survey.snapshots {
         reach.add(snapshot.record.root, progress)?;
     }
-    let doubtful = doubtful(&reach, &broken);
+    survey.weigh_unindexed(&needed_there(&reach, |pack| !survey.indexed.contains_key(pack)));
+    let mut doubtful = doubtful(&reach, &broken);
+    // What only a condemned pack has is about to be copied from there, or was left behind because it is broken.
+    doubtful.extend(needed_there(&reach, |pack| survey.condemned.contains(pack)));
     broken.extend(reader.read_all(&doubtful, progress, &|| false)?.broken);
     let mut read = None;
     if let Some(choice) = options.read {
@@ -113,6 +117,24 @@ fn examine<'r>(
         return Err(RepositoryError::Cancelled);
     }
     Ok(Examined { survey, broken, reach, lost, read })
+}
+
+/// Packs of this kind that hold something that snapshots need and that no pack of another kind has.
+fn needed_there(reach: &Reach<'_>, is_kind: impl Fn(&PackId) -> bool) -> HashSet<PackId> {
+    let set = reach.catalogue().set();
+    let all = set.segments().flat_map(|(_, segment, _)| {
+        (0..segment.packs()).filter_map(|pack| Some(segment.pack(pack)?.id))
+    });
+    let mut packs = HashSet::new();
+    if all.into_iter().any(|pack| is_kind(&pack)) {
+        for prefix in reach.marks().iter(set) {
+            let places = set.places(&prefix);
+            if places.iter().all(|place| is_kind(&place.pack.id)) {
+                packs.extend(places.iter().map(|place| place.pack.id));
+            }
+        }
+    }
+    packs
 }
 
 /// Packs of nodes that could not be read although nothing was known against their packs.

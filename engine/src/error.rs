@@ -192,6 +192,12 @@ pub enum Problem {
         /// Its name.
         object: String,
     },
+    /// A disputed snapshot lacks data: its session was declared dead, and what only it had uploaded is gone.
+    #[error("snapshot {snapshot} is disputed and lacks data")]
+    DisputedIncomplete {
+        /// The snapshot.
+        snapshot: SessionId,
+    },
     /// The repository lost snapshots that this client has seen, without a record that they were forgotten.
     #[error("snapshot {snapshot} has disappeared")]
     Rollback {

@@ -6,6 +6,7 @@ mod bytes;
 mod foreign;
 mod forged;
 mod lost;
+mod matrix;
 mod rollback;
 mod specimen;
 mod swapped;

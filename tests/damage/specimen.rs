@@ -153,7 +153,7 @@ impl Specimen {
 }
 
 /// Whether everything is there; an error if something is wrong, or missing without a word.
-fn compare(expected: &Path, target: &Path, problems: &[String]) -> Result<bool> {
+pub(crate) fn compare(expected: &Path, target: &Path, problems: &[String]) -> Result<bool> {
     if !target.exists() {
         ensure!(!problems.is_empty(), "nothing was restored, and nothing said");
         return Ok(false);

@@ -4,13 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use bytes::Bytes;
 use heirloom_engine::backup::{self, BackupError, BackupOptions, Parent};
+use heirloom_engine::copy::{self, Copied, CopyError, CopyOptions};
 use heirloom_engine::error::{Problem, ReadError};
 use heirloom_engine::id::{NodeId, SessionId};
 use heirloom_engine::progress::{Counter, Progress};
-use heirloom_engine::repository::{Repository, RepositoryError, Snapshots, Storage as _};
-use heirloom_engine::snapshot::{Snapshot, Tombstone, tombstone_name};
+use heirloom_engine::prune::{self, Limit, PruneError, PruneOptions, PruneReport};
+use heirloom_engine::repository::{
+    Committed, Repository, RepositoryError, Saying, SessionNote, Snapshots,
+};
+use heirloom_engine::rewrite::{self, Author, Change, Edit, Outcome, RewriteError};
+use heirloom_engine::snapshot::Snapshot;
 use heirloom_engine::tree::{ContentListCursor, FileContent, TreeCursor};
 
 use crate::image::Images;
@@ -21,6 +25,7 @@ use crate::world::{OBSERVER, World};
 
 /// The store that everybody works on; the other one takes copies.
 pub(crate) const MAIN: usize = 0;
+pub(crate) const OTHER: usize = 1;
 
 /// Nobody watches.
 #[derive(Debug)]
@@ -45,7 +50,6 @@ pub(crate) struct Client<'i> {
     images: &'i Images,
     number: usize,
     clock: Arc<SimClock>,
-    storage: Arc<SimStorage>,
     open: Option<Repository>,
 }
 
@@ -56,7 +60,6 @@ impl<'i> Client<'i> {
             images,
             number,
             clock: SimClock::new(world, number),
-            storage: SimStorage::new(world, number, MAIN),
             open: None,
         }
     }
@@ -77,7 +80,7 @@ impl<'i> Client<'i> {
             if let Err(error) = self.perform(number, action)
                 && !(world.is_struck(self.number) || is_fenced(&error))
             {
-                world.violate(format!("client {}: {action:?}: {error:?}", self.number));
+                world.violate(format!("client {}: {action:?}: {error:#}", self.number));
             }
         }
     }
@@ -85,14 +88,7 @@ impl<'i> Client<'i> {
     fn perform(&mut self, number: usize, action: &Action) -> Result<()> {
         let repository = match self.open.take() {
             Some(repository) => repository,
-            None => {
-                let storage = SimStorage::new(&self.world, self.number, MAIN);
-                let opened =
-                    self.images.open(Arc::clone(&storage) as _, Arc::clone(&self.clock) as _)?;
-                storage.schedule();
-                self.storage = storage;
-                opened
-            }
+            None => self.open(MAIN)?,
         };
         let done = match action {
             Action::Snapshot { files, parent } => {
@@ -100,10 +96,22 @@ impl<'i> Client<'i> {
             }
             Action::Restore { which } => self.restore(&repository, *which),
             Action::Forget { which, count } => self.forget(&repository, (*which, *count)),
+            Action::Unforget { which } => self.unforget(&repository, *which),
+            Action::Tag { which } => self.tag(&repository, *which),
+            Action::Copy { which, back } => self.copy(&repository, *which, *back),
             Action::Prune(plan) => self.prune(&repository, *plan),
         };
         self.open = Some(repository);
         done
+    }
+
+    /// Opens a repository; that is no step of the schedule.
+    fn open(&self, store: usize) -> Result<Repository> {
+        let storage = SimStorage::new(&self.world, self.number, store);
+        let clock = Arc::clone(&self.clock);
+        let opened = self.images.open(Arc::clone(&storage) as _, clock as _)?;
+        storage.schedule();
+        Ok(opened)
     }
 
     /// Takes a snapshot. Its label tells what is in it.
@@ -121,16 +129,20 @@ impl<'i> Client<'i> {
             parent: if parent { Parent::Newest } else { Parent::Ignore },
             ..BackupOptions::default()
         };
-        let progress: Arc<dyn Progress> = Arc::new(Silent);
         let mut source = FileSource::new(files);
-        let report = backup::run(repository, &mut source, &options, &progress)?;
+        let report = backup::run(repository, &mut source, &options, &progress())?;
         let committed = report.snapshot.context("a snapshot was asked for")?;
+        self.report(MAIN, &committed);
+        Ok(())
+    }
+
+    /// From now on this snapshot must not be lost.
+    fn report(&self, store: usize, committed: &Committed) {
         let mut state = self.world.state();
-        let oracle = &mut state.stores[MAIN].oracle;
+        let oracle = &mut state.stores[store].oracle;
         if let Some(lacks) = oracle.report(committed.snapshot, committed.record.root) {
             state.violate(lacks);
         }
-        Ok(())
     }
 
     fn restore(&self, repository: &Repository, which: u32) -> Result<()> {
@@ -153,7 +165,8 @@ impl<'i> Client<'i> {
     }
 
     fn may_be_lost(&self, id: SessionId) -> bool {
-        self.world.plan.late || self.world.state().stores[MAIN].oracle.is_forgotten(id)
+        // One that nobody was told of may be withdrawn.
+        self.world.plan.late || !self.world.state().stores[MAIN].oracle.live().contains(&id)
     }
 
     fn check_listed(&self, live: &[SessionId], found: &Snapshots) -> Result<()> {
@@ -175,26 +188,132 @@ impl<'i> Client<'i> {
             chosen.extend(pick(&found.taken, which + offset).map(|snapshot| snapshot.session));
         }
         chosen.dedup();
-        for id in chosen {
-            self.world.state().stores[MAIN].oracle.forget(id);
-            let stone = Tombstone {
-                snapshot: id,
-                time: 0,
-                host: "host".into(),
-                user: "user".into(),
-                reason: "model".into(),
-            };
-            let sealed = stone.seal(repository.keys(), repository.clock());
-            let name = tombstone_name(id);
-            let put = self.storage.put(&name, Bytes::from(sealed));
-            futures::executor::block_on(put).map_err(RepositoryError::from)?;
+        for id in &chosen {
+            self.world.state().stores[MAIN].oracle.forget(*id);
+        }
+        Ok(repository.forget(&chosen, &saying())?)
+    }
+
+    /// Commits the snapshot once more.
+    fn recommit(
+        &self,
+        repository: &Repository,
+        snapshot: &Snapshot,
+        change: &Change,
+    ) -> Result<Option<Box<Committed>>> {
+        let author = Author { command: "model".into(), ..Author::default() };
+        let session = author.session(repository, &progress())?;
+        let edit = Edit::Record(change);
+        match rewrite::recommit(session, snapshot.session, edit, &progress()) {
+            Ok(Outcome::Committed(committed)) => {
+                self.report(MAIN, &committed);
+                Ok(Some(committed))
+            }
+            Ok(Outcome::Present(_) | Outcome::Unchanged) => Ok(None),
+            // Another client may have forgotten it meanwhile, or pruned what was forgotten before.
+            Err(RewriteError::Gone { snapshot } | RewriteError::Lost { snapshot, .. })
+                if self.may_be_lost(snapshot) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn unforget(&self, repository: &Repository, which: u32) -> Result<()> {
+        let found = repository.snapshots()?;
+        let candidates: Vec<_> = found.forgotten.into_iter().chain(found.disputed).collect();
+        if let Some(snapshot) = pick(&candidates, which) {
+            self.recommit(repository, snapshot, &Change::default())?;
         }
         Ok(())
     }
 
-    fn prune(&self, _repository: &Repository, _plan: PrunePlan) -> Result<()> {
+    fn tag(&self, repository: &Repository, which: u32) -> Result<()> {
+        let found = repository.snapshots()?;
+        let Some(snapshot) = pick(&found.taken, which) else { return Ok(()) };
+        let tag = format!("tag{}", which % 3);
+        let change = Change { add_tags: vec![tag], ..Change::default() };
+        if self.recommit(repository, snapshot, &change)?.is_some() {
+            self.world.state().stores[MAIN].oracle.forget(snapshot.session);
+            repository.forget(&[snapshot.session], &saying())?;
+        }
         Ok(())
     }
+
+    fn copy(&self, repository: &Repository, which: u32, back: bool) -> Result<()> {
+        let other = self.open(OTHER)?;
+        let (from, to, store) =
+            if back { (&other, repository, MAIN) } else { (repository, &other, OTHER) };
+        let found = from.snapshots()?;
+        let Some(snapshot) = pick(&found.taken, which) else { return Ok(()) };
+        let mut refused = false;
+        let tell = &mut |_: &Snapshot, copied: &Copied| match copied {
+            Copied::Committed(committed) => self.report(store, committed),
+            Copied::Refused { .. } => refused = true,
+            Copied::Present(_) | Copied::Forgotten(_) => {}
+        };
+        let chosen = std::slice::from_ref(snapshot);
+        copy::run((from, to), chosen, &CopyOptions::default(), &progress(), tell)?;
+        if refused && !(back || self.may_be_lost(snapshot.session)) {
+            bail!("a copy of {} is refused", snapshot.session);
+        }
+        Ok(())
+    }
+
+    fn prune(&self, repository: &Repository, plan: PrunePlan) -> Result<()> {
+        match prune(repository, plan) {
+            // What a store does not show yet, or only in part, ends the deleting.
+            Err(PruneError::Incomplete { .. } | PruneError::Rollback { .. })
+                if self.world.plan.late =>
+            {
+                Ok(())
+            }
+            Err(PruneError::UnknownSnapshots { .. } | PruneError::UnknownCondemned { .. })
+                if !self.world.plan.atomic =>
+            {
+                Ok(())
+            }
+            Err(error) if is_known(&error, &self.world, MAIN) => Ok(()),
+            done => Ok(done.map(drop)?),
+        }
+    }
+}
+
+/// What the engine does wrong and everybody knows; to be empty.
+pub(crate) fn is_known(error: &PruneError, world: &World, store: usize) -> bool {
+    match error {
+        // A snapshot of a session that was declared dead lacks what was deleted meanwhile, or is half a record.
+        PruneError::Incomplete { .. } | PruneError::UnknownSnapshots { .. } => world.state().has_disputed(store),
+        _ => false,
+    }
+}
+
+/// Prunes as a plan says.
+pub(crate) fn prune(repository: &Repository, plan: PrunePlan) -> Result<PruneReport, PruneError> {
+    let note = SessionNote {
+        started: i64::try_from(repository.clock().now_ns()).unwrap_or(i64::MAX),
+        host: "host".into(),
+        program: "model".into(),
+        command: "prune".into(),
+    };
+    let mut options = PruneOptions::new(note);
+    if plan.fences {
+        options.dead_after_ns = 0;
+    }
+    if plan.thorough {
+        options.max_unused = Limit::Percent(0.0);
+    }
+    prune::run(repository, &options, &progress(), &mut |_| {})
+}
+
+fn progress() -> Arc<dyn Progress> {
+    Arc::new(Silent)
+}
+
+fn saying() -> Saying {
+    let (host, user, reason) = ("host".into(), "user".into(), "model".into());
+    Saying { time_ns: 0, host, user, reason }
 }
 
 fn pick(snapshots: &[Snapshot], which: u32) -> Option<&Snapshot> {
@@ -203,10 +322,24 @@ fn pick(snapshots: &[Snapshot], which: u32) -> Option<&Snapshot> {
 }
 
 fn is_fenced(error: &anyhow::Error) -> bool {
-    let repository = match error.downcast_ref::<BackupError>() {
-        Some(BackupError::Repository(error)) => Some(error),
-        _ => error.downcast_ref::<RepositoryError>(),
-    };
+    let repository = error
+        .downcast_ref::<RepositoryError>()
+        .or_else(|| match error.downcast_ref::<BackupError>()? {
+            BackupError::Repository(error) => Some(error),
+            _ => None,
+        })
+        .or_else(|| match error.downcast_ref::<PruneError>()? {
+            PruneError::Repository(error) => Some(error),
+            _ => None,
+        })
+        .or_else(|| match error.downcast_ref::<RewriteError>()? {
+            RewriteError::Repository(error) => Some(error),
+            _ => None,
+        })
+        .or_else(|| match error.downcast_ref::<CopyError>()? {
+            CopyError::Destination(error) => Some(error),
+            _ => None,
+        });
     matches!(repository, Some(RepositoryError::Fenced { .. }))
 }
 

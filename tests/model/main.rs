@@ -20,6 +20,8 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
+use heirloom_engine::looks::{Look, leave_out};
+
 use crate::image::Images;
 use crate::plan::Plan;
 use crate::run::Runner;
@@ -31,17 +33,19 @@ struct Settings {
     first: u64,
     threads: usize,
     replay: bool,
+    left_out: Option<Look>,
 }
 
 impl Settings {
     fn parse(arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let mut settings = Self { schedules: 1000, first: 0, threads: 2, replay: false };
+        let mut settings = Self { schedules: 1000, first: 0, threads: 2, replay: false, left_out: None };
         for argument in arguments {
             let (name, value) = argument.split_once('=').context("arguments are NAME=VALUE")?;
             match name {
                 "schedules" => settings.schedules = value.parse()?,
                 "first" => settings.first = value.parse()?,
                 "threads" => settings.threads = value.parse()?,
+                "without" => settings.left_out = Some(look(value)?),
                 "replay" => {
                     settings.first = value.parse()?;
                     settings.replay = true;
@@ -51,6 +55,31 @@ impl Settings {
         }
         Ok(settings)
     }
+}
+
+/// Every precaution, by name.
+const LOOKS: [Look; 16] = [
+    Look::FencesOfSegments,
+    Look::CondemnedAtStart,
+    Look::CondemnedAtMerge,
+    Look::FencesAtMerge,
+    Look::FencesAtCommit,
+    Look::PrunerAnnounced,
+    Look::WaitsAfterCondemned,
+    Look::Waits,
+    Look::OwnFence,
+    Look::CopiesFromCondemned,
+    Look::RemembersCondemned,
+    Look::NothingCondemnedForParent,
+    Look::ParentAfterAnnouncement,
+    Look::SnapshotsBeforeReclaim,
+    Look::FencesAtReclaim,
+    Look::SnapshotAfterFence,
+];
+
+fn look(name: &str) -> Result<Look> {
+    let found = LOOKS.into_iter().find(|look| format!("{look:?}") == name);
+    found.with_context(|| format!("{name} is none of {LOOKS:?}"))
 }
 
 fn main() -> ExitCode {
@@ -66,6 +95,7 @@ fn main() -> ExitCode {
 
 fn perform(settings: &Settings) -> Result<bool> {
     let images = Arc::new(Images::new()?);
+    leave_out(settings.left_out);
     if settings.replay {
         return Ok(replay(&images, settings.first));
     }

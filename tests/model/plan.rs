@@ -46,6 +46,12 @@ pub(crate) enum Action {
     Restore { which: u32 },
     /// Forgets so many of the snapshots that it finds.
     Forget { which: u32, count: u32 },
+    /// Makes a new snapshot of one that was forgotten, or is disputed.
+    Unforget { which: u32 },
+    /// Makes a new snapshot with a tag, and forgets the old one.
+    Tag { which: u32 },
+    /// Copies a snapshot into the other repository, or back from there.
+    Copy { which: u32, back: bool },
     /// Prunes.
     Prune(PrunePlan),
 }
@@ -89,6 +95,11 @@ impl fmt::Debug for Action {
             }
             Self::Restore { which } => write!(f, "restore {which}"),
             Self::Forget { which, count } => write!(f, "forget {which}+{count}"),
+            Self::Unforget { which } => write!(f, "unforget {which}"),
+            Self::Tag { which } => write!(f, "tag {which}"),
+            Self::Copy { which, back } => {
+                write!(f, "copy {which}{}", if *back { " back" } else { "" })
+            }
             Self::Prune(PrunePlan { fences, thorough }) => {
                 let fences = if *fences { " fences" } else { "" };
                 write!(f, "prune{fences}{}", if *thorough { " thorough" } else { "" })
@@ -159,13 +170,14 @@ impl ClientPlan {
 
 impl Action {
     fn draw(random: &mut Random) -> Self {
+        let which = random.below(100) as u32;
         match random.below(100) {
-            0..45 => Self::Snapshot { files: draw_files(random), parent: !random.one_in(3) },
-            45..55 => Self::Restore { which: random.below(100) as u32 },
-            55..70 => {
-                let (which, count) = (random.below(100) as u32, 1 + random.below(2) as u32);
-                Self::Forget { which, count }
-            }
+            0..40 => Self::Snapshot { files: draw_files(random), parent: !random.one_in(3) },
+            40..47 => Self::Restore { which },
+            47..60 => Self::Forget { which, count: 1 + random.below(2) as u32 },
+            60..65 => Self::Unforget { which },
+            65..69 => Self::Tag { which },
+            69..73 => Self::Copy { which, back: random.one_in(2) },
             _ => Self::Prune(PrunePlan { fences: random.one_in(2), thorough: random.one_in(2) }),
         }
     }

@@ -6,12 +6,15 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use heirloom_engine::id::NodeId;
+use heirloom_engine::repository::Repository;
+use heirloom_engine::snapshot::Snapshot;
 
-use crate::client::{Client, MAIN, Unread, observer, read_back};
+use crate::client::{Client, MAIN, OTHER, Unread, is_known, observer, prune, read_back};
 use crate::image::Images;
 use crate::oracle::Knowledge;
-use crate::plan::Plan;
+use crate::plan::{Plan, PrunePlan};
 use crate::world::{Logged, Summary, World};
 
 /// Nothing in a schedule waits for real time.
@@ -77,7 +80,7 @@ impl Runner {
             let checked = catch_unwind(AssertUnwindSafe(|| check(&world, &images)));
             match checked {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => world.violate(format!("when all is over: {error:?}")),
+                Ok(Err(error)) => world.violate(format!("when all is over: {error:#}")),
                 Err(_) => world.violate("the check panics when all is over".to_owned()),
             }
         }
@@ -85,19 +88,39 @@ impl Runner {
     }
 }
 
-/// Whatever happened: a client that comes now finds everything.
+/// Whatever happened: a client that comes now finds everything, prunes, and then finds everything and nothing else.
 fn check(world: &Arc<World>, images: &Images) -> Result<()> {
     world.let_a_year_pass();
-    check_restores(world, images)
+    for store in [MAIN, OTHER] {
+        if world.state().is_untouched(store) {
+            continue;
+        }
+        check_restores(world, images, store)?;
+        for _ in 0..2 {
+            let repository = observer(world, images, store)?;
+            let thorough = PrunePlan { fences: true, thorough: true };
+            match prune(&repository, thorough) {
+                Err(error) if is_known(&error, world, store) => return Ok(()),
+                done => drop(done.context("prune")?),
+            }
+        }
+        let roots = check_restores(world, images, store).context("after a prune")?;
+        let unneeded = world.state().stores[store].oracle.unneeded(&roots);
+        ensure!(unneeded.is_empty(), "two prunes leave {unneeded:?}");
+        let leftovers = world.state().leftovers(store);
+        ensure!(leftovers.is_empty(), "two prunes leave {leftovers:?}");
+    }
+    Ok(())
 }
 
-fn check_restores(world: &Arc<World>, images: &Images) -> Result<()> {
-    let repository = observer(world, images, MAIN)?;
+/// Gives the roots of all snapshots.
+fn check_restores(world: &Arc<World>, images: &Images, store: usize) -> Result<Vec<NodeId>> {
+    let repository = observer(world, images, store)?;
     let found = repository.snapshots()?;
-    let live = world.state().stores[MAIN].oracle.live();
+    let live = world.state().stores[store].oracle.live();
+    let listed = || found.taken.iter().chain(&found.disputed);
     for id in live {
-        let mut listed = found.taken.iter().chain(&found.disputed);
-        let snapshot = listed.find(|snapshot| snapshot.session == id);
+        let snapshot = listed().find(|snapshot| snapshot.session == id);
         let snapshot = snapshot.with_context(|| format!("snapshot {id} is not listed"))?;
         restore(&repository, world, snapshot)?;
     }
@@ -105,14 +128,10 @@ fn check_restores(world: &Arc<World>, images: &Images) -> Result<()> {
     for snapshot in &found.taken {
         restore(&repository, world, snapshot)?;
     }
-    Ok(())
+    Ok(listed().map(|snapshot| snapshot.record.root).collect())
 }
 
-fn restore(
-    repository: &heirloom_engine::repository::Repository,
-    world: &World,
-    snapshot: &heirloom_engine::snapshot::Snapshot,
-) -> Result<()> {
+fn restore(repository: &Repository, world: &World, snapshot: &Snapshot) -> Result<()> {
     match read_back(repository, world, snapshot) {
         Ok(()) => Ok(()),
         Err(Unread::Lost(error)) => {

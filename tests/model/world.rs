@@ -73,6 +73,8 @@ struct Client {
     struck: bool,
     wake_ns: i64,
     calls: u32,
+    /// The session that it announced last, as `sessions/` names it.
+    session: String,
     /// Own flags, by store and name, that somebody may not see yet, and when everybody does.
     flags: Vec<(usize, String, i64)>,
 }
@@ -474,11 +476,26 @@ impl State {
             let object = store.objects.get_mut(call.name).expect("just put");
             object.shown_ns = object.shown_ns.min(before.shown_ns);
         }
+        self.note_session(call);
         let is_flag = FLAGS.iter().any(|folder| call.name.starts_with(folder));
         if let (true, true, Some(client)) = (late, is_flag, self.clients.get_mut(call.client)) {
             // The own listing shows it at `shown_ns` plus less than the settling time; then it settles.
             let everybody_ns = shown_ns + 2 * SETTLE_NS;
             client.flags.push((call.store, call.name.to_owned(), everybody_ns));
+        }
+    }
+
+    /// Whoever is declared dead may fail in any way: what it counted on need not be there any more.
+    fn note_session(&mut self, call: Call<'_>) {
+        if let Some(session) = call.name.strip_prefix("sessions/") {
+            if let Some(client) = self.clients.get_mut(call.client) {
+                session.clone_into(&mut client.session);
+            }
+        } else if let Some((session, _)) =
+            call.name.strip_prefix("fences/").and_then(|name| name.split_once('.'))
+        {
+            let concerned = self.clients.iter_mut().filter(|client| client.session == session);
+            concerned.for_each(|client| client.struck = true);
         }
     }
 
@@ -513,6 +530,27 @@ impl State {
             })
             .map(|(name, object)| (name.clone(), object.bytes.len() as u64))
             .collect()
+    }
+
+    /// Whether nobody ever stored anything here.
+    pub(crate) fn is_untouched(&self, store: usize) -> bool {
+        self.folders(store).iter().all(|folder| folder == "keys")
+    }
+
+    /// Whether there is a snapshot of a session that was declared dead.
+    pub(crate) fn has_disputed(&self, store: usize) -> bool {
+        let objects = &self.stores[store].objects;
+        let fences = objects.keys().filter_map(|name| name.strip_prefix("fences/")?.split_once('.'));
+        fences.into_iter().any(|(id, _)| objects.contains_key(&format!("snapshots/{id}")))
+    }
+
+    /// Objects that only something unfinished needs.
+    pub(crate) fn leftovers(&self, store: usize) -> Vec<String> {
+        let names = self.stores[store].objects.keys();
+        let unfinished = |name: &&String| {
+            ["condemned/", "sessions/"].iter().any(|folder| name.starts_with(folder))
+        };
+        names.filter(unfinished).cloned().collect()
     }
 
     /// Folders with objects.

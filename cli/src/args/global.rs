@@ -13,7 +13,7 @@ use clap::{ArgAction, Args};
 use super::values;
 
 /// Flags that every command understands.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
     /// Where the snapshots are kept: a folder or a URL [env: HEIRLOOM_REPOSITORY]

@@ -1,6 +1,6 @@
 //! `heirloom restore`.
 
-mod select;
+pub(crate) mod select;
 
 use std::path::PathBuf;
 

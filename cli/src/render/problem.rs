@@ -105,6 +105,7 @@ pub(crate) fn describe(problem: &Problem) -> Description {
         }
         Problem::ObjectDamaged { .. }
         | Problem::ForeignObject { .. }
+        | Problem::DisputedIncomplete { .. }
         | Problem::Rollback { .. }
         | _ => return repository_problem(problem),
     };
@@ -124,6 +125,15 @@ fn repository_problem(problem: &Problem) -> Description {
             Weight::Remark,
             format!("{object} does not belong into the repository and was passed over"),
             json!({ "object": object }),
+        ),
+        Problem::DisputedIncomplete { snapshot } => (
+            "repository.disputed-incomplete",
+            Weight::Warning,
+            format!(
+                "snapshot {snapshot} is disputed and lacks data: its program was declared dead while it wrote; \
+                 forget it, or see what is left of it with `heirloom repair snapshots`"
+            ),
+            json!({ "snapshot": snapshot.to_string() }),
         ),
         Problem::Rollback { snapshot } => (
             "repository.rollback",

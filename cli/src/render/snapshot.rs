@@ -151,6 +151,7 @@ pub(crate) fn fields(snapshot: &Snapshot) -> Value {
         "paths": paths,
         "root": record.root.to_string(),
         "parent": record.parent.map(|parent| parent.to_string()),
+        "original": record.original.map(|original| original.to_string()),
         "program": record.program,
         "keep_until": record.keep_until.map(|ns| time::rfc3339(ns.into())),
         "pinned": record.pinned,

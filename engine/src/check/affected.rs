@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::report::{Affected, Standing, Touched};
 use crate::error::ReadError;
@@ -24,22 +25,27 @@ const DEPTH_MAX: u32 = 64;
 /// What is lost, and what of the trees that touches.
 pub(super) struct Damage<'r> {
     repository: &'r Repository,
-    lost: HashSet<BlobPrefix>,
+    lost: Arc<HashSet<BlobPrefix>>,
     /// Nodes that were looked at, and whether something lost lies at or below them.
     touched: HashMap<NodeId, bool>,
 }
 
 impl<'r> Damage<'r> {
     pub(super) fn new(repository: &'r Repository, lost: HashSet<BlobPrefix>) -> Self {
-        Self { repository, lost, touched: HashMap::new() }
+        Self { repository, lost: Arc::new(lost), touched: HashMap::new() }
     }
 
-    pub(super) fn is_lost(&self, blob: &BlobRef) -> bool {
+    /// Blobs that cannot be read.
+    pub(super) fn lost(&self) -> Arc<HashSet<BlobPrefix>> {
+        Arc::clone(&self.lost)
+    }
+
+    fn is_lost(&self, blob: &BlobRef) -> bool {
         self.lost.contains(&blob.id.prefix())
     }
 
     /// Whether anything at or below this node of a tree or content list is lost.
-    pub(super) fn touches(&mut self, node: NodeId) -> Result<bool, RepositoryError> {
+    fn touches(&mut self, node: NodeId) -> Result<bool, RepositoryError> {
         self.look(node, 0)
     }
 
@@ -68,15 +74,8 @@ impl<'r> Damage<'r> {
         Ok(touched)
     }
 
-    /// Whether the content of this entry, or an extended attribute, is not whole.
-    pub(super) fn touches_entry(&mut self, entry: &Entry) -> Result<bool, RepositoryError> {
-        let is_lost = |value: &XattrValue| match value {
-            XattrValue::Inline(_) => false,
-            XattrValue::Blob(blob) => self.is_lost(blob),
-        };
-        if entry.xattrs.iter().any(|xattr| is_lost(&xattr.value)) {
-            return Ok(true);
-        }
+    /// Whether the content of this entry is not whole.
+    fn touches_content(&mut self, entry: &Entry) -> Result<bool, RepositoryError> {
         match &entry.content {
             FileContent::Empty | FileContent::Inline(_) => Ok(false),
             FileContent::List(blobs) => Ok(blobs.iter().any(|blob| self.is_lost(blob))),
@@ -84,9 +83,15 @@ impl<'r> Damage<'r> {
         }
     }
 
-    /// Walks a tree: `visit` gets the key of each entry that damage touches, `None` as its entry if it cannot be read;
-    /// and for each gap the last key before it, with how many entries are in it. With `whole`, entries that are in order are
-    /// given, too.
+    /// Whether the value of an extended attribute is lost.
+    fn touches_value(&self, value: &XattrValue) -> bool {
+        match value {
+            XattrValue::Inline(_) => false,
+            XattrValue::Blob(blob) => self.is_lost(blob),
+        }
+    }
+
+    /// Walks a tree. Without `whole`, nodes that damage does not touch are passed over.
     pub(super) fn walk(
         &mut self,
         root: NodeId,
@@ -115,14 +120,14 @@ impl<'r> Damage<'r> {
                         cursor.skip_damaged();
                     }
                 }
-                Step::Entry => match cursor.entry() {
-                    Ok(entry) if self.touches_entry(&entry)? => {
-                        visit(Found::Touched(cursor.key()))?
+                Step::Entry => visit(match cursor.entry() {
+                    Ok(entry) if self.touches_content(&entry)? => Found::Content(cursor.key()),
+                    Ok(entry) if entry.xattrs.iter().any(|one| self.touches_value(&one.value)) => {
+                        Found::Attributes(cursor.key(), entry)
                     }
-                    Ok(entry) if whole => visit(Found::Whole(&cursor, &entry))?,
-                    Ok(_) => {}
-                    Err(_) => visit(Found::Touched(cursor.key()))?,
-                },
+                    Ok(entry) => Found::Whole(&cursor, entry),
+                    Err(_) => Found::Content(cursor.key()),
+                })?,
             }
         }
     }
@@ -150,7 +155,8 @@ impl<'r> Damage<'r> {
         };
         self.walk(root, false, &mut |found| {
             let touched = match found {
-                Found::Touched(key) => Touched::Content(path_from_key(key)),
+                Found::Content(key) => Touched::Content(path_from_key(key)),
+                Found::Attributes(key, _) => Touched::Attributes(path_from_key(key)),
                 Found::Gap { after, entries } => Touched::Entries { after: path(after), entries },
                 Found::Whole(..) => return Ok(()),
             };
@@ -165,7 +171,7 @@ impl<'r> Damage<'r> {
     }
 
     /// Whether nothing of a tree can be listed.
-    pub(super) fn is_root_lost(&self, root: NodeId) -> Result<bool, RepositoryError> {
+    fn is_root_lost(&self, root: NodeId) -> Result<bool, RepositoryError> {
         let mut nodes = self.repository;
         Ok(self.lost.contains(&root.prefix()) || is_unreadable(nodes.node(&root))?.is_none())
     }
@@ -173,11 +179,12 @@ impl<'r> Damage<'r> {
 
 /// What a walk meets.
 pub(super) enum Found<'a> {
-    /// An entry that is not whole.
-    Touched(&'a [u8]),
-    /// An entry that is.
-    #[expect(dead_code, reason = "repair will need it")]
-    Whole(&'a TreeCursor, &'a Entry),
+    /// An entry that is whole, or that nothing was said to be wrong about.
+    Whole(&'a TreeCursor, Entry),
+    /// An entry whose content is not whole.
+    Content(&'a [u8]),
+    /// An entry of which only extended attributes are lost.
+    Attributes(&'a [u8], Entry),
     /// Entries that cannot be listed.
     Gap { after: &'a [u8], entries: Option<u64> },
 }

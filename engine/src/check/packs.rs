@@ -1,7 +1,7 @@
 //! Reads packs whole: name, header, table, and every blob of every frame. One pass over the bytes, on several threads.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use bytes::BytesMut;
@@ -45,13 +45,14 @@ pub(super) type Salvage<'a> =
 /// Reads packs; shared by the threads that do.
 pub(super) struct PackReader<'a> {
     pub(super) repository: &'a Repository,
-    pub(super) indexed: &'a HashMap<PackId, Vec<Indexed>>,
+    indexed: Arc<HashMap<PackId, Vec<Indexed>>>,
     sessions: Mutex<HashMap<Encapsulation, SessionKey>>,
 }
 
 impl<'a> PackReader<'a> {
-    pub(super) fn new(repository: &'a Repository, survey: &'a Survey) -> Self {
-        Self { repository, indexed: &survey.indexed, sessions: Mutex::default() }
+    pub(super) fn new(repository: &'a Repository, survey: &Survey) -> Self {
+        let indexed = Arc::clone(&survey.indexed);
+        Self { repository, indexed, sessions: Mutex::default() }
     }
 
     fn key(&self, record: &PackRecord) -> Result<PackKey, FormatError> {

@@ -41,8 +41,6 @@ pub enum Fault {
     Foreign,
     /// A pack that no index segment lists.
     Unindexed,
-    /// Something that was needed before, and that another object has replaced.
-    Superseded,
     /// A writer that has been there for long.
     OldSession {
         /// When it began, in ns since 1970.
@@ -83,8 +81,10 @@ pub enum Standing {
 /// A place in a snapshot that damage touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Touched {
-    /// The content of this entry, or one of its extended attributes, is not whole.
+    /// The content of this entry is not whole.
     Content(PathBuf),
+    /// This entry is whole but for extended attributes.
+    Attributes(PathBuf),
     /// Entries that follow this path cannot be listed; so many, if that is known.
     Entries {
         /// The last path before the gap.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -9,12 +10,13 @@ use serde::Deserialize;
 use super::report::{Counts, Fault, Finding, Standing, Weight};
 use crate::crypto::{ObjectKind, parse_padded_map, slot_kind};
 use crate::error::{ErrorKind, FormatError, Problem, StorageError};
-use crate::id::{GenerationId, PackId, SessionId, SlotId};
+use crate::id::{GenerationId, PackId, PolicyId, SessionId, SlotId};
 use crate::index::SegmentName;
 use crate::pack::{OBJECT_BYTES_MAX, PackRecord};
 use crate::progress::Progress;
 use crate::repository::{Listed, Repository, RepositoryError, SessionNote};
-use crate::snapshot::{Snapshot, Tombstone, object_name};
+use crate::retention::StoredPolicy;
+use crate::snapshot::{Snapshot, Tombstone, object_name, open_policy};
 
 /// How often the survey starts over because somebody replaced segments meanwhile.
 const ATTEMPTS: u32 = 8;
@@ -43,7 +45,7 @@ pub(super) struct Survey {
     pub(super) counts: Counts,
     pub(super) snapshots: Vec<(Snapshot, Standing)>,
     pub(super) stored: BTreeMap<PackId, u64>,
-    pub(super) indexed: HashMap<PackId, Vec<Indexed>>,
+    pub(super) indexed: Arc<HashMap<PackId, Vec<Indexed>>>,
     pub(super) condemned: HashSet<PackId>,
     /// The names of all segments.
     pub(super) segments: Vec<String>,
@@ -80,6 +82,7 @@ impl Survey {
             survey.sessions(repository)?;
             survey.condemned(repository)?;
             survey.records(repository)?;
+            survey.policies(repository)?;
             if progress.cancelled() {
                 return Err(RepositoryError::Cancelled);
             }
@@ -199,7 +202,9 @@ impl Survey {
         };
         for ((slot, is_note), object) in notes.iter().chain(&slots) {
             if !has(if *is_note { &slots } else { &notes }, *slot) {
-                self.find(&object.name, Weight::Warning, Fault::Alone);
+                // A slot opens without its description.
+                let weight = if *is_note { Weight::Warning } else { Weight::Remark };
+                self.find(&object.name, weight, Fault::Alone);
             }
         }
         Ok(())
@@ -279,6 +284,14 @@ impl Survey {
         Ok(())
     }
 
+    fn policies(&mut self, repository: &Repository) -> Result<(), RepositoryError> {
+        let own = self.list(repository, "policies/", PolicyId::from_hex)?;
+        self.open(repository, &own, Weight::Damage, |id, _, bytes| {
+            StoredPolicy::parse(&open_policy(bytes, *id, repository.keys())?, *id)
+        })?;
+        Ok(())
+    }
+
     /// Only the names of fences count; what they say is for people.
     fn fences(&mut self, repository: &Repository) -> Result<HashSet<SessionId>, RepositoryError> {
         let id = |name: &str| {
@@ -330,10 +343,12 @@ impl Survey {
             self.find(name.to_string(), weight, Fault::Damaged(source));
         }
         listed.retain(|(_, said): &(PackId, Indexed)| !replaced.contains(&said.segment));
+        let mut indexed: HashMap<PackId, Vec<Indexed>> = HashMap::new();
         for (pack, said) in listed {
             let trusted = !fenced.contains(&said.segment.session);
-            self.indexed.entry(pack).or_default().push(Indexed { trusted, ..said });
+            indexed.entry(pack).or_default().push(Indexed { trusted, ..said });
         }
+        self.indexed = Arc::new(indexed);
         self.packs(repository)?;
         self.counts.segments = count(own.len());
         let same = !self.is_outdated(repository)?;
@@ -347,7 +362,7 @@ impl Survey {
         self.counts.packs = count(self.stored.len());
         self.counts.pack_bytes = self.stored.values().sum();
         let mut missing = Vec::new();
-        for (pack, said) in &self.indexed {
+        for (pack, said) in self.indexed.iter() {
             if !self.stored.contains_key(pack) {
                 // What nobody relies on, nobody misses; a needed blob in it is found another way.
                 let matters = said.iter().any(|one| one.trusted) && !self.condemned.contains(pack);
@@ -364,6 +379,17 @@ impl Survey {
             self.find(format!("packs/{pack}"), Weight::Remark, Fault::Unindexed);
         }
         Ok(())
+    }
+
+    /// Packs that snapshots need ought to be in the index, though readers find them.
+    pub(super) fn weigh_unindexed(&mut self, needed: &HashSet<PackId>) {
+        for finding in &mut self.findings {
+            let pack = finding.object.strip_prefix("packs/").and_then(PackId::from_hex);
+            if finding.fault == Fault::Unindexed && pack.is_some_and(|pack| needed.contains(&pack))
+            {
+                finding.weight = Weight::Warning;
+            }
+        }
     }
 
     /// Whether somebody has changed the index since.

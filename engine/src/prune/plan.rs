@@ -98,7 +98,7 @@ pub(super) fn make(
     condemned: &HashSet<PackId>,
     options: &PruneOptions,
 ) -> Result<(PrunePlan, Usage), PruneError> {
-    let usage = Usage::of(&survey.reach, condemned);
+    let usage = Usage::of(&survey.reach, survey.undisputed.as_ref(), condemned);
     if usage.lost > 0 {
         let lost = usize::try_from(usage.lost).unwrap_or(usize::MAX);
         return Err(PruneError::Incomplete { lost, unreadable: Vec::new() });

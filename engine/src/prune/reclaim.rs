@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 
 use super::plan::damaged_segments;
-use super::survey::{Survey, complete, judge, live};
+use super::survey::{Survey, judge, mark};
 use super::{PruneError, PruneOptions, PruneReport};
 use crate::error::{Problem, ReadError};
 use crate::id::{BlobPrefix, GenerationId, PackId, SessionId};
@@ -125,12 +125,8 @@ fn delete(
         later: Reach::with(repository, std::sync::Arc::clone(&catalogue)),
     };
     if !is_left_out(Look::SnapshotsBeforeReclaim) {
-        for snapshot in live(&snapshots) {
-            if !survey.roots.contains(&snapshot.record.root) {
-                needs.later.add(snapshot.record.root, progress)?;
-            }
-        }
-        complete(&needs.later)?;
+        let (_, odd) = mark(&mut needs.later, &snapshots, &survey.roots, progress)?;
+        report.problems.extend(odd);
     }
     let listed = || generations.lists.iter().flat_map(|list| &list.packs).copied();
     let unsafe_packs: HashSet<PackId> = if is_left_out(Look::RemembersCondemned) {

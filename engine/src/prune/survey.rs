@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use super::{PruneError, PruneOptions};
-use crate::error::Problem;
+use crate::error::{ErrorKind, Problem, ReadError};
 use crate::id::{NodeId, SessionId};
+use crate::index::Marks;
 use crate::progress::Progress;
 use crate::reach::Reach;
 use crate::repository::{Repository, RepositoryError, Running, Snapshots};
@@ -21,6 +22,8 @@ pub(super) struct Survey<'r> {
     /// Snapshots that were forgotten and still have their records.
     pub(super) forgotten: Vec<SessionId>,
     pub(super) reach: Reach<'r>,
+    /// What of it snapshots need that are not disputed, if some are.
+    pub(super) undisputed: Option<Marks>,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -36,29 +39,63 @@ impl<'r> Survey<'r> {
         let mut snapshots = repository.snapshots()?;
         let problems = judge(std::mem::take(&mut snapshots.problems), &running)?;
         let reach = Reach::new(repository)?;
-        let without = |snapshot: &&Snapshot| !options.without.contains(&snapshot.session);
-        let live: Vec<&Snapshot> = live(&snapshots).filter(without).collect();
-        let roots = live.iter().map(|snapshot| snapshot.record.root).collect();
+        let Snapshots { taken, disputed, forgotten, .. } = &mut snapshots;
+        for live in [&mut *taken, &mut *disputed] {
+            live.retain(|snapshot| !options.without.contains(&snapshot.session));
+        }
         let mut survey = Self {
             running,
-            roots,
-            live: live.len(),
-            forgotten: snapshots.forgotten.iter().map(|snapshot| snapshot.session).collect(),
+            roots: taken.iter().chain(&*disputed).map(|snapshot| snapshot.record.root).collect(),
+            live: taken.len() + disputed.len(),
+            forgotten: forgotten.iter().map(|snapshot| snapshot.session).collect(),
             reach,
+            undisputed: None,
             problems,
         };
         survey.forgotten.extend(options.without.iter().copied());
-        for snapshot in live {
-            survey.reach.add(snapshot.record.root, progress)?;
-        }
-        complete(&survey.reach)?;
+        let (undisputed, odd) = mark(&mut survey.reach, &snapshots, &HashSet::new(), progress)?;
+        survey.undisputed = undisputed;
+        survey.problems.extend(odd);
         Ok(survey)
     }
 }
 
-/// The snapshots whose blobs must stay. One whose session was declared dead counts: its writer may have reported it.
-pub(super) fn live(snapshots: &Snapshots) -> impl Iterator<Item = &Snapshot> {
-    snapshots.taken.iter().chain(&snapshots.disputed)
+/// Marks what snapshots need, but for those with known roots. Gives what those that are not disputed need, if some are,
+/// and what is odd.
+///
+/// A disputed snapshot counts, because its writer may have reported it. But it may just as well have been declared dead,
+/// and what only its session had uploaded deleted, before it was written; so it need not be complete.
+pub(super) fn mark(
+    reach: &mut Reach<'_>,
+    snapshots: &Snapshots,
+    known: &HashSet<NodeId>,
+    progress: &dyn Progress,
+) -> Result<(Option<Marks>, Vec<Problem>), PruneError> {
+    let unknown = |snapshot: &&Snapshot| !known.contains(&snapshot.record.root);
+    for snapshot in snapshots.taken.iter().filter(unknown) {
+        reach.add(snapshot.record.root, progress)?;
+    }
+    complete(reach)?;
+    let undisputed = (!snapshots.disputed.is_empty()).then(|| reach.marks().clone());
+    let mut odd = Vec::new();
+    for snapshot in snapshots.disputed.iter().filter(unknown) {
+        let before = reach.lost().len() + reach.unreadable().len();
+        reach.add(snapshot.record.root, progress)?;
+        let is_gone = |error: &ReadError| match error {
+            ReadError::Missing { .. } => true,
+            ReadError::Storage(error) => error.kind == ErrorKind::NotFound,
+            ReadError::Damaged { .. } | ReadError::Node(_) => false,
+        };
+        let unreadable = reach.unreadable().iter().filter(|(_, error)| !is_gone(error));
+        let unreadable: Vec<ReadError> = unreadable.map(|(_, error)| error.copy()).collect();
+        if !unreadable.is_empty() {
+            return Err(PruneError::Incomplete { lost: reach.lost().len(), unreadable });
+        }
+        if reach.lost().len() + reach.unreadable().len() > before {
+            odd.push(Problem::DisputedIncomplete { snapshot: snapshot.session });
+        }
+    }
+    Ok((undisputed, odd))
 }
 
 /// Goes on only if every record that counts can be read. Returns what is odd but no reason to stop.
@@ -92,7 +129,7 @@ fn is_running(name: &str, running: &[Running]) -> bool {
 }
 
 /// Everything that is needed has a place, and every node could be read.
-pub(super) fn complete(reach: &Reach<'_>) -> Result<(), PruneError> {
+fn complete(reach: &Reach<'_>) -> Result<(), PruneError> {
     if reach.lost().is_empty() && reach.unreadable().is_empty() {
         return Ok(());
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::id::{BlobPrefix, PackId};
-use crate::index::{Bits, FrameInfo, IndexSet, Place};
+use crate::index::{Bits, FrameInfo, IndexSet, Marks, Place};
 use crate::pack::BlobKind;
 use crate::reach::Reach;
 use crate::repository::Catalogue;
@@ -45,7 +45,12 @@ pub(super) struct Usage {
 }
 
 impl Usage {
-    pub(super) fn of(reach: &Reach<'_>, condemned: &HashSet<PackId>) -> Self {
+    /// A blob that `undisputed` does not have may be lost; without that, none may.
+    pub(super) fn of(
+        reach: &Reach<'_>,
+        undisputed: Option<&Marks>,
+        condemned: &HashSet<PackId>,
+    ) -> Self {
         let catalogue = reach.catalogue();
         let mut usage = Self::empty(catalogue, condemned);
         let set = catalogue.set();
@@ -60,6 +65,7 @@ impl Usage {
                 (Some(only), None) => usage.keep(set, only),
                 (Some(_), Some(_)) => copies.push(prefix),
                 (None, _) if places.iter().any(|place| usage.is_condemned(place.0)) => {}
+                (None, _) if undisputed.is_some_and(|marks| !marks.contains(set, &prefix)) => {}
                 (None, _) => usage.lost += 1,
             }
             for (number, ..) in &places {

@@ -31,6 +31,9 @@ pub(super) const UNINDEXED: SegmentName = SegmentName { session: SessionId([0; 1
 #[derive(Debug, Default)]
 pub struct Catalogue {
     set: IndexSet,
+    /// Segments that are there still and that others replace. Whoever replaces those must replace these too, or they
+    /// would count again, with packs that may be gone.
+    replaced: Vec<SegmentName>,
     /// Sessions that were declared dead, listed after the segments were read.
     fenced: HashSet<SessionId>,
     damaged: Vec<(String, FormatError)>,
@@ -65,6 +68,11 @@ impl Catalogue {
     /// Whether a segment of the set stands for packs that no segment knows.
     pub fn is_unindexed(name: &SegmentName) -> bool {
         *name == UNINDEXED
+    }
+
+    /// Segments that are there still and that others replace.
+    pub(super) fn replaced(&self) -> &[SegmentName] {
+        &self.replaced
     }
 
     pub(super) fn fenced(&self) -> &HashSet<SessionId> {
@@ -121,6 +129,9 @@ impl Catalogue {
             };
             packs.extend(records.into_iter().filter(stays));
             names.push(name);
+        }
+        if !names.is_empty() {
+            names.splice(0..0, self.replaced.iter().copied());
         }
         (packs, names)
     }
@@ -196,6 +207,8 @@ impl Repository {
             .filter(|(name, _)| trusted(name))
             .flat_map(|(_, segment)| segment.replaces().collect::<Vec<_>>())
             .collect();
+        catalogue.replaced = present.intersection(&replaced).copied().collect();
+        catalogue.replaced.sort_unstable();
         for (name, segment) in segments {
             if !replaced.contains(&name) {
                 let trust = if trusted(&name) { Trust::Trusted } else { Trust::Untrusted };

@@ -286,7 +286,8 @@ impl Session<'_> {
         stays: &dyn Fn(&PackId) -> bool,
     ) -> Result<Vec<SegmentName>, RepositoryError> {
         let mut seen = HashSet::new();
-        let (mut to_write, mut superseded) = (Segment::default(), Vec::new());
+        let replaces = catalogue.replaced().to_vec();
+        let (mut to_write, mut superseded) = (Segment { replaces, packs: Vec::new() }, Vec::new());
         let (mut blobs, mut touched) = (0, false);
         for (name, segment, trust) in catalogue.set().segments() {
             let packs = (0..segment.packs()).filter_map(|pack| Some(segment.pack(pack)?.id));

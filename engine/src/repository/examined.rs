@@ -3,14 +3,21 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::description::Description;
-use super::{Repository, RepositoryError};
+use bytes::Bytes;
+
+use super::description::{DESCRIPTION, Description};
+use super::{Repository, RepositoryError, Session};
 use crate::id::{PackId, SessionId};
 
 impl Repository {
-    /// Whether these are the bytes of a description of this repository.
+    /// Whether these are the bytes of the description of this repository. It carries no authentication, so every byte is
+    /// compared, unless a newer program wrote features into it.
     pub fn is_description(&self, bytes: &[u8]) -> bool {
-        Description::parse(bytes).is_ok_and(|found| found.repository == self.id())
+        let known = &self.description;
+        Description::parse(bytes).is_ok_and(|found| {
+            let plain = *known == Description::new(known.repository);
+            found == *known && (!plain || bytes == known.encode())
+        })
     }
 
     /// Sessions that somebody declared dead.
@@ -42,5 +49,25 @@ impl Repository {
         ledger.retain(|pack, _| is_there(pack));
         self.cache.keep_ledger(&self.keys, &ledger);
         ledger
+    }
+}
+
+impl Session<'_> {
+    /// From now on this session does not refer to what only these packs hold: they are broken.
+    pub fn distrust(&mut self, packs: &HashSet<PackId>) -> Result<(), RepositoryError> {
+        let all = self.condemned.packs.union(packs).copied().collect();
+        self.catalogue = self.repository.reload_catalogue(&all)?;
+        Ok(())
+    }
+
+    /// Puts the description again, from what this client knows.
+    pub fn put_description(&self) -> Result<(), RepositoryError> {
+        let bytes = self.repository.description.encode();
+        self.repository.put(DESCRIPTION, Bytes::from(bytes))
+    }
+
+    /// Deletes an object that makes no sense.
+    pub fn delete_damaged(&self, object: &str) -> Result<(), RepositoryError> {
+        self.repository.delete(object)
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Catalogue;
-use super::{Repository, RepositoryError, Snapshots};
+use super::{Repository, RepositoryError, Saying, Snapshots};
 use crate::cache::ClientState;
 use crate::clock::random;
 use crate::crypto::{Keys, ObjectKind, padded_map};
@@ -73,7 +73,7 @@ pub struct Session<'r> {
     pub(super) id: SessionId,
     pub(super) shared: Shared,
     upload: Option<Upload>,
-    catalogue: Arc<Catalogue>,
+    pub(super) catalogue: Arc<Catalogue>,
     pub(super) condemned: Condemned,
     fresh: IndexSet,
     fresh_bytes: u64,
@@ -312,6 +312,8 @@ impl<'r> Session<'r> {
         // The second look: whoever declared this session dead before the record was visible has left a fence.
         let fenced = self.repository.fenced(&mut self.problems)?.contains(&self.id);
         if fenced && !is_left_out(Look::FencesAtCommit) {
+            // Somebody may have seen the snapshot: it goes on record that it was taken back, or others would miss it.
+            self.repository.forget(&[self.id], &Saying::withdrawn(self.shared.clock.as_ref()))?;
             self.repository.delete(&name)?;
             return Err(RepositoryError::Fenced { session: self.id });
         }

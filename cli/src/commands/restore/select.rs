@@ -14,14 +14,14 @@ use crate::failure::{Failure, InputFailure};
 
 /// Patterns of both kinds.
 #[derive(Debug)]
-pub(super) struct Patterns {
+pub(crate) struct Patterns {
     include: Option<GlobSet>,
     exclude: GlobSet,
 }
 
 impl Patterns {
     /// `None` if there are none.
-    pub(super) fn new(include: &[String], exclude: &[String]) -> Result<Option<Self>, Failure> {
+    pub(crate) fn new(include: &[String], exclude: &[String]) -> Result<Option<Self>, Failure> {
         if include.is_empty() && exclude.is_empty() {
             return Ok(None);
         }
