@@ -284,7 +284,9 @@ impl<'i> Client<'i> {
 pub(crate) fn is_known(error: &PruneError, world: &World, store: usize) -> bool {
     match error {
         // A snapshot of a session that was declared dead lacks what was deleted meanwhile, or is half a record.
-        PruneError::Incomplete { .. } | PruneError::UnknownSnapshots { .. } => world.state().has_disputed(store),
+        PruneError::Incomplete { .. } | PruneError::UnknownSnapshots { .. } => {
+            world.state().has_disputed(store)
+        }
         _ => false,
     }
 }

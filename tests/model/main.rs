@@ -38,7 +38,8 @@ struct Settings {
 
 impl Settings {
     fn parse(arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let mut settings = Self { schedules: 1000, first: 0, threads: 2, replay: false, left_out: None };
+        let mut settings =
+            Self { schedules: 1000, first: 0, threads: 2, replay: false, left_out: None };
         for argument in arguments {
             let (name, value) = argument.split_once('=').context("arguments are NAME=VALUE")?;
             match name {

@@ -540,7 +540,8 @@ impl State {
     /// Whether there is a snapshot of a session that was declared dead.
     pub(crate) fn has_disputed(&self, store: usize) -> bool {
         let objects = &self.stores[store].objects;
-        let fences = objects.keys().filter_map(|name| name.strip_prefix("fences/")?.split_once('.'));
+        let fences =
+            objects.keys().filter_map(|name| name.strip_prefix("fences/")?.split_once('.'));
         fences.into_iter().any(|(id, _)| objects.contains_key(&format!("snapshots/{id}")))
     }
 

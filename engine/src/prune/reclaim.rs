@@ -147,8 +147,8 @@ fn delete(
     superseded.extend(damaged_segments(&odd, &running));
     session.still_counts()?;
     session.delete_segments(&superseded)?;
-    let forgotten: Vec<SessionId> =
-        snapshots.forgotten.iter().map(|snapshot| snapshot.session).collect();
+    let forgotten = snapshots.forgotten.iter().map(|snapshot| snapshot.session);
+    let forgotten: Vec<SessionId> = forgotten.chain(snapshots.moot).collect();
     session.delete_records(&forgotten)?;
     let gone: Vec<PackId> = ready
         .packs

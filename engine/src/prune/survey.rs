@@ -52,7 +52,7 @@ impl<'r> Survey<'r> {
             undisputed: None,
             problems,
         };
-        survey.forgotten.extend(options.without.iter().copied());
+        survey.forgotten.extend(options.without.iter().chain(&snapshots.moot).copied());
         let (undisputed, odd) = mark(&mut survey.reach, &snapshots, &HashSet::new(), progress)?;
         survey.undisputed = undisputed;
         survey.problems.extend(odd);

@@ -23,6 +23,9 @@ pub struct Snapshots {
     pub forgotten: Vec<Snapshot>,
     /// Who forgot what, when and why; also what can no longer be read.
     pub tombstones: Vec<Tombstone>,
+    /// Those whose records make no sense, and need none: they were forgotten, or their sessions were declared dead
+    /// before they could report anything.
+    pub moot: Vec<SessionId>,
     /// Damaged and foreign objects, lost snapshots.
     pub problems: Vec<Problem>,
 }
@@ -32,7 +35,15 @@ impl Snapshots {
     pub(super) fn sort(found: Found, fenced: &HashSet<SessionId>) -> Self {
         let Found { snapshots, tombstones, problems } = found;
         let forgotten = forgotten(&tombstones);
-        let mut sorted = Self { tombstones, problems, ..Self::default() };
+        let mut sorted = Self { tombstones, ..Self::default() };
+        for problem in problems {
+            let record = problem.damaged_object().and_then(|name| name.strip_prefix("snapshots/"));
+            let is_moot = |id: &SessionId| fenced.contains(id) || forgotten.contains(id);
+            match record.and_then(SessionId::from_hex).filter(is_moot) {
+                Some(session) => sorted.moot.push(session),
+                None => sorted.problems.push(problem),
+            }
+        }
         for snapshot in snapshots {
             if forgotten.contains(&snapshot.session) {
                 sorted.forgotten.push(snapshot);

@@ -1,13 +1,13 @@
 //! Reading blobs: where they are, their frames, and what to do when a copy is lost.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::catalogue::Catalogue;
 use super::{Repository, RepositoryError};
 use crate::crypto::{Encapsulation, PackKey, SessionKey};
-use crate::error::{FormatError, ReadError};
+use crate::error::{ErrorKind, FormatError, ReadError};
 use crate::id::{BlobPrefix, ContentId, NodeId, PackId};
 use crate::index::{FrameInfo, Location};
 use crate::pack::{BlobKind, Codec, OpenFrame, open_frame};
@@ -25,6 +25,8 @@ pub(super) struct FrameCache {
     frames: Mutex<Recent>,
     sessions: Mutex<HashMap<Encapsulation, SessionKey>>,
     packs: Mutex<HashMap<PackId, Located>>,
+    /// Packs that the index named and the store did not have.
+    missed: Mutex<HashSet<PackId>>,
 }
 
 /// A pack in which something was found: its key, and the way to its other frames.
@@ -199,6 +201,9 @@ impl Repository {
         let (catalogue, places) = self.find(prefix)?;
         self.read_any(prefix, (&catalogue, &places), &accept).or_else(|failure| {
             // The pack may have been replaced by another since the index was read.
+            if self.is_news(&failure, &places) {
+                self.forget_catalogue();
+            }
             let catalogue = self.complete_catalogue().map_err(read_error)?;
             let mut further = catalogue.places(prefix);
             further.retain(|place| !places.iter().any(|known| known.pack.id == place.pack.id));
@@ -207,6 +212,15 @@ impl Repository {
             }
             self.read_any(prefix, (&catalogue, &further), &accept)
         })
+    }
+
+    /// Whether a pack turned out to be gone that nobody missed before: then even an index that was read only just now is old.
+    fn is_news(&self, failure: &ReadError, places: &[Location]) -> bool {
+        let gone =
+            matches!(failure, ReadError::Storage(error) if error.kind == ErrorKind::NotFound);
+        let mut missed = self.frames.missed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not `any`: all of them are to be noted.
+        gone && places.iter().filter(|place| missed.insert(place.pack.id)).count() > 0
     }
 
     fn read_any<T>(

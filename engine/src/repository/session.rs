@@ -78,6 +78,8 @@ pub struct Session<'r> {
     fresh: IndexSet,
     fresh_bytes: u64,
     snapshots: Snapshots,
+    /// The snapshot's record is on its way.
+    half_done: bool,
     /// Odd objects that were met on the way.
     pub problems: Vec<Problem>,
 }
@@ -143,6 +145,7 @@ impl<'r> Session<'r> {
             fresh: IndexSet::new(),
             fresh_bytes: 0,
             snapshots,
+            half_done: false,
             problems,
         })
     }
@@ -283,7 +286,7 @@ impl<'r> Session<'r> {
     /// for an earlier snapshot keeps what that one cost.
     pub fn commit(mut self, record: Record) -> Result<Committed, RepositoryError> {
         let committed = self.try_commit(record);
-        if committed.is_err() {
+        if committed.is_err() && !self.half_done {
             // Only a courtesy: a session object that stays blocks nobody.
             drop(self.repository.delete(&format!("sessions/{}", self.id)));
         }
@@ -308,12 +311,19 @@ impl<'r> Session<'r> {
         let sealed = snapshot.seal(signing, self.shared.clock.as_ref());
         let size = u64::try_from(sealed.len()).expect("a record is smaller than 2^64 bytes");
         stored_bytes += size;
+        // If this fails, part of it may be there: whoever declares this session dead takes that away. Nobody would dare to
+        // if there were no session any more.
+        self.half_done = true;
         self.repository.put(&name, Bytes::from(sealed))?;
+        self.half_done = false;
         // The second look: whoever declared this session dead before the record was visible has left a fence.
         let fenced = self.repository.fenced(&mut self.problems)?.contains(&self.id);
         if fenced && !is_left_out(Look::FencesAtCommit) {
             // Somebody may have seen the snapshot: it goes on record that it was taken back, or others would miss it.
-            self.repository.forget(&[self.id], &Saying::withdrawn(self.shared.clock.as_ref()))?;
+            let Record { host, user, .. } = snapshot.record;
+            let time_ns = snapshot.record.finished;
+            let reason = "declared dead while it was written".to_owned();
+            self.repository.forget(&[self.id], &Saying { time_ns, host, user, reason })?;
             self.repository.delete(&name)?;
             return Err(RepositoryError::Fenced { session: self.id });
         }

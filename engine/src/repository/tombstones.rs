@@ -5,7 +5,6 @@ use futures::stream::{self, StreamExt as _};
 
 use super::{Repository, RepositoryError};
 use crate::cache::Verified;
-use crate::clock::Clock;
 use crate::id::SessionId;
 use crate::snapshot::{Tombstone, tombstone_name};
 
@@ -20,15 +19,6 @@ pub struct Saying {
     pub user: String,
     /// Why.
     pub reason: String,
-}
-
-impl Saying {
-    /// What a session says about its own snapshot that must not count.
-    pub(super) fn withdrawn(clock: &dyn Clock) -> Self {
-        let time_ns = i64::try_from(clock.now_ns()).unwrap_or(i64::MAX);
-        let reason = "withdrawn: declared dead while it was written".to_owned();
-        Self { time_ns, host: String::new(), user: String::new(), reason }
-    }
 }
 
 impl Repository {
