@@ -28,7 +28,6 @@ use crate::system::{SystemClock, host_name};
 
 /// What the rules on the command line, or the stored policies, want to be forgotten; for commands that forget on the
 /// way to something else. Shows every verdict with its reasons. Without any rule nothing is to be forgotten.
-#[expect(dead_code, reason = "prune calls it")]
 pub(crate) fn apply(
     settings: &Settings,
     repository: &Repository,
@@ -37,6 +36,9 @@ pub(crate) fn apply(
     arguments.rules.check()?;
     let (snapshots, _) = choose::all(repository, settings.output)?;
     let rules = Rules::find(repository, arguments, settings.output)?;
+    if rules.is_empty() {
+        return Ok(Vec::new());
+    }
     let decision = rules.decide(&snapshots.taken, &Filter::default(), arguments);
     decision.show(settings.output)?;
     decision.check()?;

@@ -1,10 +1,12 @@
 //! `heirloom forget`.
 
 use clap::Args;
+use heirloom_engine::id::SessionId;
 use heirloom_engine::snapshot::Selector;
 
 use super::keep::KeepArgs;
 use super::pick::PickArgs;
+use super::prune::HowArgs;
 use super::values;
 
 /// Forget snapshots.
@@ -17,6 +19,14 @@ pub(crate) struct ForgetArgs {
     #[command(flatten)]
     pub(crate) pick: PickArgs,
 
+    /// Say that this snapshot, which has vanished from the store, is not to be missed any more (the whole id)
+    #[arg(long, value_name = "ID", value_parser = values::session, conflicts_with_all = ["snapshots", "dry_run"])]
+    pub(crate) lost: Vec<SessionId>,
+
+    /// Free the space afterwards
+    #[arg(long)]
+    pub(crate) prune: bool,
+
     /// Why; stands in the record of what was forgotten
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
@@ -27,4 +37,7 @@ pub(crate) struct ForgetArgs {
 
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
+
+    #[command(flatten)]
+    pub(crate) how: HowArgs,
 }

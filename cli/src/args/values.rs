@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use heirloom_engine::id::SessionId;
 use heirloom_engine::prune::Limit;
 use heirloom_engine::snapshot::Selector;
 use jiff::civil::DateTime;
@@ -24,6 +25,7 @@ pub(crate) enum ValueError {
     TimeOrDuration,
     Duration,
     Limit,
+    Session,
 }
 
 impl std::fmt::Display for ValueError {
@@ -35,6 +37,7 @@ impl std::fmt::Display for ValueError {
             Self::Time => {
                 "expected a time such as 2026-11-01, \"2026-11-01 18:30\" or 2026-11-01T18:30:00Z"
             }
+            Self::Session => "expected the 32 hexadecimal digits of a whole id",
             Self::Duration => "expected a duration such as 90min, 2h, 3d or 1w",
             Self::Limit => "expected a share such as 5%, a size such as 500M, or unlimited",
             Self::TimeOrDuration => "expected a date such as 2030-01-01 or a duration such as 10y",
@@ -130,6 +133,11 @@ pub(crate) fn until(text: &str) -> Result<Until, ValueError> {
         Ok(span) if !span.is_negative() && !span.is_zero() => Ok(Until::For(span)),
         _ => Err(ValueError::TimeOrDuration),
     }
+}
+
+/// The whole id of a snapshot.
+pub(crate) fn session(text: &str) -> Result<SessionId, ValueError> {
+    SessionId::from_hex(text).ok_or(ValueError::Session)
 }
 
 /// How long something may take, or takes.

@@ -1,6 +1,6 @@
 //! Why nothing was forgotten and no policy changed, and what to do about it.
 
-use heirloom_engine::id::PolicyId;
+use heirloom_engine::id::{PolicyId, SessionId};
 use heirloom_engine::retention::DropError;
 
 use super::words;
@@ -23,6 +23,11 @@ pub(crate) enum KeepingFailure {
     Path,
     /// More would be forgotten than is permitted.
     Drops(DropError),
+    /// It was said to be lost, and is there.
+    NotLost {
+        /// The snapshot.
+        snapshot: SessionId,
+    },
     /// Some stored policies cannot be read.
     PoliciesUnreadable {
         /// Which.
@@ -71,6 +76,11 @@ pub(crate) fn message(failure: &KeepingFailure) -> Message {
             Exit::Usage,
             "snapshots are forgotten as a whole, not a path of them",
             "leave out the colon and the path",
+        ),
+        KeepingFailure::NotLost { snapshot } => Message::new(
+            Exit::Failed,
+            format!("snapshot {snapshot} is not lost"),
+            "to forget it, name it without --lost",
         ),
         KeepingFailure::Drops(error) => drops(error),
         KeepingFailure::PoliciesUnreadable { policies } => {

@@ -13,11 +13,15 @@ use crate::failure::Failure;
 use crate::output::Event;
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::upkeep;
 
 pub(crate) fn run(settings: &Settings, arguments: &ForgetArgs) -> Result<Exit, Failure> {
     check(arguments)?;
     let store = Store::locate(settings)?;
     let repository = store.open(settings)?;
+    if !arguments.lost.is_empty() {
+        return lost(settings, &repository, arguments);
+    }
     let (snapshots, exit) = choose::all(&repository, settings.output)?;
     let done = if arguments.snapshots.is_empty() {
         by_rules(settings, &repository, &snapshots, arguments)?
@@ -35,7 +39,34 @@ pub(crate) fn run(settings: &Settings, arguments: &ForgetArgs) -> Result<Exit, F
     });
     let id = if arguments.dry_run { "forget.dry-run" } else { "forget.done" };
     settings.output.event(Event::Summary, id, store.with_traffic(fields))?;
-    Ok(exit)
+    if !arguments.prune {
+        return Ok(exit);
+    }
+    let without = if arguments.dry_run { done.forgotten } else { Vec::new() };
+    let how = (&arguments.how, arguments.dry_run);
+    Ok(choose::worse(exit, upkeep::prune::without(settings, (&store, &repository), how, without)?))
+}
+
+/// Snapshots that are gone from the store go on record as forgotten, so that nobody misses them any more.
+fn lost(
+    settings: &Settings,
+    repository: &Repository,
+    arguments: &ForgetArgs,
+) -> Result<Exit, Failure> {
+    let snapshots = repository.snapshots()?;
+    let present = [&snapshots.taken, &snapshots.disputed, &snapshots.forgotten];
+    let is_there =
+        |id: &&SessionId| present.iter().any(|all| all.iter().any(|one| one.session == **id));
+    if let Some(id) = arguments.lost.iter().find(is_there) {
+        return Err(KeepingFailure::NotLost { snapshot: *id }.into());
+    }
+    let reason = arguments.reason.clone().unwrap_or_else(|| "lost from the store".to_owned());
+    repository.forget(&arguments.lost, &saying(reason.clone()))?;
+    let ids: Vec<String> = arguments.lost.iter().map(ToString::to_string).collect();
+    settings.output.done(&format!("On record as lost: {}\n", ids.join(", ")))?;
+    let fields = json!({ "considered": ids.len(), "kept": 0, "forgotten": ids, "dry_run": false, "reason": reason });
+    settings.output.event(Event::Summary, "forget.done", fields)?;
+    Ok(Exit::Success)
 }
 
 /// What a run did, or would do.
@@ -139,7 +170,6 @@ fn finish(
     }
     let ids = &done.forgotten;
     settings.output.done(&words::outcome(ids, done.considered, arguments.dry_run))?;
-    // Here a run with --prune goes on to prune.
     Ok(done)
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use heirloom_engine::clock::Clock as _;
+use heirloom_engine::id::SessionId;
 use heirloom_engine::progress::Progress;
 use heirloom_engine::prune::{self, PruneOptions};
 use heirloom_engine::repository::{Repository, SessionNote};
@@ -13,6 +14,7 @@ use crate::args::values;
 use crate::commands::choose;
 use crate::exit::Exit;
 use crate::failure::{Failure, Usage};
+use crate::keeping;
 use crate::output::Event;
 use crate::progress::Meter;
 use crate::settings::Settings;
@@ -22,11 +24,28 @@ use crate::system::{SystemClock, host_name, watch_interrupts};
 pub(crate) fn run(settings: &Settings, arguments: &PruneArgs) -> Result<Exit, Failure> {
     let store = Store::locate(settings)?;
     let repository = store.open(settings)?;
-    let options = options(&arguments.how)?;
-    if arguments.dry_run {
-        return show(settings, &store, &repository, &options);
+    let dropped = keeping::apply(settings, &repository, &arguments.keep)?;
+    if !arguments.dry_run && !dropped.is_empty() {
+        repository
+            .forget(&dropped, &keeping::saying("not kept by the rules of a prune".to_owned()))?;
     }
-    free(settings, &store, &repository, &options)
+    let without = if arguments.dry_run { dropped } else { Vec::new() };
+    let how = (&arguments.how, arguments.dry_run);
+    self::without(settings, (&store, &repository), how, without)
+}
+
+/// Prunes, or shows what a prune would do if some snapshots were forgotten.
+pub(crate) fn without(
+    settings: &Settings,
+    (store, repository): (&Store, &Repository),
+    (how, dry_run): (&HowArgs, bool),
+    without: Vec<SessionId>,
+) -> Result<Exit, Failure> {
+    let options = PruneOptions { without: without.into_iter().collect(), ..options(how)? };
+    if dry_run {
+        return show(settings, store, repository, &options);
+    }
+    free(settings, store, repository, &options)
 }
 
 fn options(arguments: &HowArgs) -> Result<PruneOptions, Failure> {
