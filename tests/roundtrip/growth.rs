@@ -9,6 +9,7 @@ use anyhow::{Result, ensure};
 use heirloom_engine::backup::exclude::Excludes;
 use heirloom_engine::backup::local::LocalSource;
 use heirloom_engine::backup::source::{Found, Source};
+use heirloom_engine::backup::stdin::{StreamMetadata, StreamSource};
 use heirloom_engine::error::Problem;
 use heirloom_engine::tree::key_from_path;
 use heirloom_kit::{BackedUp, Content, Lab, Random, back_up_from, options_for};
@@ -85,6 +86,33 @@ fn one_new_file_in_a_folder_of_100_000_costs_at_most_64_kib() -> Result<()> {
     let (grown, done) = growth(&lab)?;
     assert!(grown <= 64 << 10, "{grown} bytes for one file of 1 KiB");
     assert_eq!(done.report.added, 1);
+    Ok(())
+}
+
+/// A database of so many pages, one of them changed.
+fn database(changed: u64) -> Vec<u8> {
+    let mut pages = Random::new(3).bytes(100 * 4096);
+    pages[..18].copy_from_slice(b"SQLite format 3\0\x10\0");
+    let at = usize::try_from(changed).expect("small") * 4096;
+    pages[at + 100..at + 200].copy_from_slice(&Random::new(changed).bytes(100));
+    pages
+}
+
+#[test]
+fn a_database_from_a_pipe_costs_its_changed_pages() -> Result<()> {
+    let lab = Lab::new(20)?;
+    let take = |changed| -> Result<u64> {
+        let metadata = StreamMetadata { mtime_ns: 0, mode: 0o600, uid: 0, gid: 0 };
+        let path = Path::new("/dump.db");
+        let pipe = Box::new(std::io::Cursor::new(database(changed)));
+        let mut source = StreamSource::new(path, pipe, metadata)?;
+        let before = lab.store.total_bytes();
+        back_up_from(&lab.repository, &mut source, &options_for(path))?;
+        Ok(lab.store.total_bytes() - before)
+    };
+    take(7)?;
+    let grown = take(50)?;
+    assert!(grown < 20_000, "{grown} bytes for two pages of 4 KiB");
     Ok(())
 }
 

@@ -83,6 +83,10 @@ impl Window {
         let pool = Arc::clone(pool);
         let mut window = Self { pool, buffer: Vec::new(), filled: 0, ended: false };
         window.fill(content, wanted.min(READ_BYTES))?;
+        if !window.ended {
+            // There is more than was announced; a pipe announces nothing. What the content is shows in its beginning.
+            window.fill(content, READ_BYTES)?;
+        }
         Ok(window)
     }
 
