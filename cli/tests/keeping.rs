@@ -97,7 +97,8 @@ fn a_damaged_policy_stops_all_stored_ones_and_can_be_taken_away() {
     place.succeeds(&["forget", "--keep-last", "2"]);
     assert_eq!(place.snapshots(), 2);
 
-    place.succeeds(&["policy", "remove", &id_of(&lost)[..8]]);
+    let digits: String = id_of(&lost).chars().take(8).collect();
+    place.succeeds(&["policy", "remove", &digits]);
     place.succeeds(&["policy", "show"]);
     place.succeeds(&["forget"]);
     assert_eq!(place.snapshots(), 1);

@@ -127,12 +127,12 @@ fn needed_there(reach: &Reach<'_>, is_kind: impl Fn(&PackId) -> bool) -> HashSet
     });
     let mut packs = HashSet::new();
     if all.into_iter().any(|pack| is_kind(&pack)) {
-        for prefix in reach.marks().iter(set) {
-            let places = set.places(&prefix);
-            if places.iter().all(|place| is_kind(&place.pack.id)) {
-                packs.extend(places.iter().map(|place| place.pack.id));
+        reach.marks().for_each(set, &mut |_prefix, places| {
+            let ids: Vec<PackId> = set.packs_of(places).collect();
+            if ids.iter().all(&is_kind) {
+                packs.extend(ids);
             }
-        }
+        });
     }
     packs
 }
@@ -189,9 +189,11 @@ fn lost(reach: &Reach<'_>, broken: &HashMap<PackId, Broken>) -> HashSet<BlobPref
         Some(broken) => broken.intact.contains(prefix),
         None => is_whole(pack),
     };
-    let is_lost =
-        |prefix: &BlobPrefix| !set.places(prefix).iter().any(|place| gives(&place.pack.id, prefix));
-    lost.extend(reach.marks().iter(set).filter(is_lost));
+    reach.marks().for_each(set, &mut |prefix, places| {
+        if !set.packs_of(places).any(|pack| gives(&pack, prefix)) {
+            lost.insert(*prefix);
+        }
+    });
     lost
 }
 

@@ -122,12 +122,12 @@ pub fn run(
     }
     let set = reach.catalogue().set();
     let (mut needed, mut freed) = (Shares::default(), Shares::default());
-    for prefix in reach.marks().iter(set) {
-        needed.count(set, &prefix);
-        if others.is_some() && !elsewhere.contains(&prefix) {
-            freed.count(set, &prefix);
+    reach.marks().for_each(set, &mut |prefix, _places| {
+        needed.count(set, prefix);
+        if others.is_some() && !elsewhere.contains(prefix) {
+            freed.count(set, prefix);
         }
-    }
+    });
     figures.needed = needed.sum();
     // What a damaged node of the others needs is not known, so nothing can be promised.
     let is_known = elsewhere.unreadable().is_empty();

@@ -1,6 +1,10 @@
 //! A set of blobs that are in an index: one bit for each, and nothing for what is not marked.
 
-use super::IndexSet;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+
+use super::{IndexSet, Place};
 use crate::id::BlobPrefix;
 use crate::pack::cursor::as_usize;
 
@@ -27,18 +31,6 @@ impl Bits {
         self.0.get(at / 64).is_some_and(|word| word & (1 << (at % 64)) != 0)
     }
 
-    /// The positions of all set bits, ascending.
-    pub fn ones(&self) -> impl Iterator<Item = usize> + '_ {
-        self.0.iter().enumerate().flat_map(|(number, word)| {
-            let mut rest = *word;
-            std::iter::from_fn(move || {
-                let bit = rest.trailing_zeros();
-                rest &= rest.checked_sub(1)?;
-                Some(number * 64 + as_usize(bit))
-            })
-        })
-    }
-
     /// How many are set.
     pub fn count(&self) -> usize {
         self.0.iter().map(|word| as_usize(word.count_ones())).sum()
@@ -47,9 +39,13 @@ impl Bits {
 
 /// Blobs of an [`IndexSet`], which must not change meanwhile.
 ///
-/// A blob is marked where it is found first, so that each has one bit however many places it has.
+/// A blob is marked in the segment in which it was found, whichever of several that is.
 #[derive(Debug, Clone, Default)]
-pub struct Marks(Vec<Bits>);
+pub struct Marks {
+    bits: Vec<Bits>,
+    /// Where the last one was found: neighbours of a file mostly lie in one segment.
+    last: usize,
+}
 
 /// What marking a blob said about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,36 +59,64 @@ pub enum Marked {
 }
 
 impl Marks {
-    /// Marks a blob.
+    /// Marks a blob. Of one that is in several segments it may say [`Marked::Now`] more than once.
     pub fn mark(&mut self, set: &IndexSet, prefix: &BlobPrefix) -> Marked {
-        let Some((segment, at)) = find(set, prefix) else { return Marked::Unknown };
-        if self.0.len() <= segment {
-            self.0.resize_with(segment + 1, Bits::default);
+        let find = |segment: usize| Some((segment, set.segment(segment)?.position(prefix)?));
+        let found = find(self.last).or_else(|| (0..set.len()).find_map(find));
+        let Some((segment, at)) = found else { return Marked::Unknown };
+        self.last = segment;
+        if self.bits.len() <= segment {
+            self.bits.resize_with(segment + 1, Bits::default);
         }
-        let was_clear = self.0.get_mut(segment).is_some_and(|bits| bits.set(at));
+        let was_clear = self.bits.get_mut(segment).is_some_and(|bits| bits.set(at));
         if was_clear { Marked::Now } else { Marked::Before }
     }
 
     /// Whether a blob is marked.
     pub fn contains(&self, set: &IndexSet, prefix: &BlobPrefix) -> bool {
-        let found = find(set, prefix);
-        found.is_some_and(|(segment, at)| self.0.get(segment).is_some_and(|bits| bits.get(at)))
+        let in_segment = |segment: usize| {
+            let at = set.segment(segment)?.position(prefix)?;
+            self.bits.get(segment)?.get(at).then_some(())
+        };
+        (0..set.len()).any(|segment| in_segment(segment).is_some())
     }
 
-    /// Every marked blob, segment by segment in the order of the prefixes.
-    pub fn iter<'a>(&'a self, set: &'a IndexSet) -> impl Iterator<Item = BlobPrefix> + 'a {
-        set.segments()
-            .zip(&self.0)
-            .flat_map(|((_, segment, _), bits)| bits.ones().filter_map(|at| segment.prefix_at(at)))
+    /// Hands on every marked blob with all its places, in the order of the prefixes: segment, and place in it.
+    ///
+    /// Goes through all segments at once from start to end, which is many times faster than to look each blob up.
+    pub fn for_each(&self, set: &IndexSet, visit: &mut dyn FnMut(&BlobPrefix, &[(usize, Place)])) {
+        let mut next = BinaryHeap::new();
+        let prefix_at = |segment: usize, at: usize| {
+            let prefix = set.segment(segment)?.prefix_at(at)?;
+            Some(Reverse((prefix, segment, at)))
+        };
+        next.extend((0..set.len()).filter_map(|segment| prefix_at(segment, 0)));
+        let mut places = Vec::new();
+        while let Some(&Reverse((prefix, ..))) = next.peek() {
+            let mut is_marked = false;
+            places.clear();
+            while let Some(mut first) = next.peek_mut()
+                && first.0.0 == prefix
+            {
+                let Reverse((_, segment, at)) = *first;
+                is_marked |= self.bits.get(segment).is_some_and(|bits| bits.get(at));
+                places.push((segment, at));
+                match prefix_at(segment, at + 1) {
+                    Some(further) => *first = further,
+                    None => drop(PeekMut::pop(first)),
+                }
+            }
+            if is_marked {
+                let place = |&(segment, at): &(usize, usize)| {
+                    Some((segment, set.segment(segment)?.place_at(at)?))
+                };
+                visit(&prefix, &places.iter().filter_map(place).collect::<Vec<_>>());
+            }
+        }
     }
 
-    /// How many there are.
+    /// How many there are; one that was marked in two segments counts twice.
     pub fn count(&self) -> usize {
-        self.0.iter().map(Bits::count).sum()
+        self.bits.iter().map(Bits::count).sum()
     }
-}
-
-fn find(set: &IndexSet, prefix: &BlobPrefix) -> Option<(usize, usize)> {
-    let positions = set.segments().map(|(_, segment, _)| segment.position(prefix));
-    positions.enumerate().find_map(|(segment, at)| Some((segment, at?)))
 }

@@ -93,6 +93,28 @@ impl IndexSet {
         self.members.iter().map(|member| (&member.name, &member.segment, member.trust))
     }
 
+    /// How many segments there are.
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there is no segment.
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// A segment by its position.
+    pub fn segment(&self, at: usize) -> Option<&SortedSegment<Bytes>> {
+        self.members.get(at).map(|member| &member.segment)
+    }
+
+    /// The packs of places that [`Marks::for_each`](super::Marks::for_each) gave.
+    pub fn packs_of(&self, places: &[(usize, Place)]) -> impl Iterator<Item = PackId> {
+        let pack =
+            |(segment, place): &(usize, Place)| Some(self.segment(*segment)?.pack(place.pack)?.id);
+        places.iter().filter_map(pack)
+    }
+
     /// Whether the blob need not be stored: this session has it, or a segment and a pack that may be relied on.
     pub fn contains_trusted(&self, prefix: &BlobPrefix) -> bool {
         self.own.contains(prefix) || self.members.iter().any(|member| member.vouches_for(prefix))

@@ -173,6 +173,11 @@ impl<B: AsRef<[u8]>> SortedSegment<B> {
         (self.prefixes().get(at) == Some(prefix.as_bytes())).then_some(at)
     }
 
+    /// The place of the blob at a [`position`](Self::position).
+    pub fn place_at(&self, at: usize) -> Option<Place> {
+        self.place(at)
+    }
+
     /// Every blob with its place, in the order of the prefixes.
     pub fn iter(&self) -> impl Iterator<Item = (BlobPrefix, Place)> + '_ {
         let prefixes = self.prefixes().iter().enumerate();

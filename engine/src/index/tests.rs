@@ -101,6 +101,35 @@ proptest! {
     }
 
     #[test]
+    fn marked_blobs_are_handed_on_once_with_all_their_places(
+        segments in vec(any_segment(), 0..5),
+        wanted in vec(0..230_u32, 0..60),
+    ) {
+        let mut set = IndexSet::new();
+        for (n, segment) in (0..).zip(&segments) {
+            let sorted = SortedSegment::build(segment).into_bytes();
+            let sorted = SortedSegment::from_bytes(Bytes::from(sorted)).unwrap();
+            set.add(name(n), sorted, Trust::Trusted);
+        }
+        let mut marks = Marks::default();
+        let mut expected = std::collections::BTreeMap::new();
+        for blob in wanted {
+            let places: Vec<_> = (0..).zip(&segments).flat_map(|(n, segment)| {
+                places_in(segment, prefix(blob)).into_iter().map(move |place| (n, place))
+            }).collect();
+            let known = !places.is_empty();
+            prop_assert_eq!(marks.mark(&set, &prefix(blob)) == Marked::Unknown, !known);
+            prop_assert_eq!(marks.contains(&set, &prefix(blob)), known);
+            if known {
+                expected.insert(prefix(blob), places);
+            }
+        }
+        let mut found = Vec::new();
+        marks.for_each(&set, &mut |prefix, places| found.push((*prefix, places.to_vec())));
+        prop_assert_eq!(found, expected.into_iter().collect::<Vec<_>>());
+    }
+
+    #[test]
     fn arbitrary_bytes_never_panic_a_segment(bytes in vec(any::<u8>(), 0..3000)) {
         let _segment = Segment::parse_body(&bytes);
         let _sorted = SortedSegment::from_bytes(&bytes[..]);

@@ -22,10 +22,21 @@ struct Ready {
     packs: HashSet<PackId>,
 }
 
+/// What the first half found and did.
+pub(super) struct Found<'a, 'r> {
+    pub(super) survey: &'a Survey<'r>,
+    /// The index is to be written anew in any case.
+    pub(super) reindex: bool,
+    /// The packs that this session condemned. What was needed of them is in packs that it keeps or wrote.
+    pub(super) dropped: HashSet<PackId>,
+    /// The packs that it keeps because something in them is needed.
+    pub(super) kept: Vec<PackId>,
+}
+
 /// Carries out every condemned list that is ready.
 pub(super) fn reclaim(
     (session, repository): (&mut Session<'_>, &Repository),
-    (survey, reindex): (&Survey<'_>, bool),
+    found: &Found<'_, '_>,
     options: &PruneOptions,
     (progress, report): (&dyn Progress, &mut PruneReport),
 ) -> Result<(), PruneError> {
@@ -38,13 +49,13 @@ pub(super) fn reclaim(
     for generation in generations.carried_out {
         session.close_generation(generation)?;
     }
-    if ready.lists.is_empty() && !reindex {
+    if ready.lists.is_empty() && !found.reindex {
         if report.waiting_for.is_empty() {
-            session.delete_records(&survey.forgotten)?;
+            session.delete_records(&found.survey.forgotten)?;
         }
         return Ok(());
     }
-    delete((session, repository), survey, ready, (progress, report))
+    delete((session, repository), found, ready, (progress, report))
 }
 
 /// Which lists are ready; sessions that are too old are declared dead on the way.
@@ -107,7 +118,7 @@ impl Needs<'_> {
 
 fn delete(
     (session, repository): (&mut Session<'_>, &Repository),
-    survey: &Survey<'_>,
+    found: &Found<'_, '_>,
     ready: Ready,
     (progress, report): (&dyn Progress, &mut PruneReport),
 ) -> Result<(), PruneError> {
@@ -121,11 +132,11 @@ fn delete(
     }
     generations.lists.iter().for_each(|list| session.remember_condemned(&list.packs));
     let mut needs = Needs {
-        planned: &survey.reach,
+        planned: &found.survey.reach,
         later: Reach::with(repository, std::sync::Arc::clone(&catalogue)),
     };
     if !is_left_out(Look::SnapshotsBeforeReclaim) {
-        let (_, odd) = mark(&mut needs.later, &snapshots, &survey.roots, progress)?;
+        let (_, odd) = mark(&mut needs.later, &snapshots, &found.survey.roots, progress)?;
         report.problems.extend(odd);
     }
     let listed = || generations.lists.iter().flat_map(|list| &list.packs).copied();
@@ -136,7 +147,11 @@ fn delete(
     };
     let rescue =
         Rescue { repository, catalogue: &catalogue, needs: &needs, unsafe_packs: &unsafe_packs };
-    let held_back = rescue.copy(session, &ready.packs, report)?;
+    let mut doubtful = ready.packs.clone();
+    if rescue.nothing_happened_since(found, session.id()) {
+        doubtful.retain(|pack| !found.dropped.contains(pack));
+    }
+    let held_back = rescue.copy(session, &doubtful, report)?;
     report.stored_bytes += session.index_uploads()?;
     let stays = |pack: &PackId| {
         catalogue.stored().contains_key(pack)
@@ -176,6 +191,22 @@ struct Rescue<'a> {
 }
 
 impl Rescue<'_> {
+    /// Whether there is no snapshot that the plan did not know, and everything that the plan kept or copied still is
+    /// where it was, in packs that nobody condemned. Then nothing is needed of the packs that this session condemned.
+    fn nothing_happened_since(&self, found: &Found<'_, '_>, own: SessionId) -> bool {
+        let (set, stored) = (self.catalogue.set(), self.catalogue.stored());
+        let written = set.segments().filter(|(name, ..)| name.session == own);
+        let mut written = written.flat_map(|(_, segment, _)| {
+            (0..segment.packs()).filter_map(|pack| Some(segment.pack(pack)?.id))
+        });
+        let is_safe =
+            |pack: &PackId| stored.contains_key(pack) && !self.unsafe_packs.contains(pack);
+        self.needs.later.marks().count() == 0
+            && self.needs.later.lost().is_empty()
+            && found.kept.iter().all(is_safe)
+            && written.all(|pack| is_safe(&pack))
+    }
+
     /// Returns the packs that must stay after all, because something needed in them cannot be read, or might be in
     /// them for all that anybody knows when it cannot be read elsewhere.
     fn copy(

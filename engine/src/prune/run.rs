@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::plan::{PrunePlan, make};
-use super::reclaim::{is_dead, reclaim};
+use super::reclaim::{Found, is_dead, reclaim};
 use super::repack::repack;
 use super::survey::{Survey, go_on};
 use super::{PruneError, PruneOptions, PruneReport};
@@ -76,13 +76,16 @@ fn steps(
     let tasks = (&plan, &survey, &usage);
     let drop = repack((session, repository), tasks, options, (progress.as_ref(), report))?;
     report.stored_bytes += session.index_uploads()?;
+    let dropped: HashSet<PackId> = drop.iter().copied().collect();
+    let used = usage.packs.iter().filter(|pack| usage.used(pack) > 0).map(|pack| pack.id);
+    let kept = used.filter(|pack| !dropped.contains(pack)).collect();
     std::mem::drop(usage);
     go_on(progress.as_ref())?;
     if !drop.is_empty() {
         session.condemn(&drop)?;
     }
-    let found = (&survey, plan.reindex);
-    reclaim((session, repository), found, options, (progress.as_ref(), report))
+    let found = Found { survey: &survey, reindex: plan.reindex, dropped, kept };
+    reclaim((session, repository), &found, options, (progress.as_ref(), report))
 }
 
 /// Takes away condemned lists that cannot be read. Whoever wrote one, or read it when it was whole, and carries it

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::id::{BlobPrefix, PackId};
+use crate::id::PackId;
 use crate::index::{Bits, FrameInfo, IndexSet, Marks, Place};
 use crate::pack::BlobKind;
 use crate::reach::Reach;
@@ -30,6 +30,9 @@ pub(super) struct PackUse {
     frames: u32,
 }
 
+/// Where a copy of a blob is: number of the pack, segment, place in the segment.
+type Spot = (usize, usize, Place);
+
 /// How the needed blobs are spread over the packs.
 pub(super) struct Usage {
     pub(super) packs: Vec<PackUse>,
@@ -55,26 +58,24 @@ impl Usage {
         let mut usage = Self::empty(catalogue, condemned);
         let set = catalogue.set();
         usage.kept = vec![Bits::default(); usage.numbers.len()];
-        let mut places = Vec::new();
         let mut copies = Vec::new();
-        for prefix in reach.marks().iter(set) {
-            usage.find(set, &prefix, &mut places);
-            let usable = |(number, ..): &(usize, usize, Place)| usage.is_usable(*number);
-            let mut found = places.iter().filter(|place| usable(place));
+        reach.marks().for_each(set, &mut |prefix, all| {
+            let places = usage.by_pack(all);
+            let usable = |(number, ..): &&Spot| usage.is_usable(*number);
+            let mut found = places.iter().filter(usable);
             match (found.next().copied(), found.next()) {
                 (Some(only), None) => usage.keep(set, only),
-                (Some(_), Some(_)) => copies.push(prefix),
+                (Some(_), Some(_)) => copies.push(places.clone()),
                 (None, _) if places.iter().any(|place| usage.is_condemned(place.0)) => {}
-                (None, _) if undisputed.is_some_and(|marks| !marks.contains(set, &prefix)) => {}
+                (None, _) if undisputed.is_some_and(|marks| !marks.contains(set, prefix)) => {}
                 (None, _) => usage.lost += 1,
             }
             for (number, ..) in &places {
                 usage.packs.get_mut(*number).into_iter().for_each(|pack| pack.live += 1);
             }
-        }
+        });
         // Where there is a choice, the pack that is in use most stays.
-        for prefix in copies {
-            usage.find(set, &prefix, &mut places);
+        for places in copies {
             let best = places.iter().filter(|place| usage.is_usable(place.0));
             let best = best.max_by_key(|place| usage.density(place.0)).copied();
             if let Some(place) = best {
@@ -129,20 +130,19 @@ impl Usage {
         usage
     }
 
-    /// Every place of a blob: number of the pack, segment, place; one for each pack.
-    fn find(&self, set: &IndexSet, prefix: &BlobPrefix, places: &mut Vec<(usize, usize, Place)>) {
-        places.clear();
-        for (segment, (_, sorted, _)) in set.segments().enumerate() {
-            for place in sorted.lookup(prefix) {
-                let numbers = self.numbers.get(segment);
-                let pack = usize::try_from(place.pack).ok();
-                let number = numbers.zip(pack).and_then(|(numbers, pack)| numbers.get(pack));
-                let Some(&number) = number else { continue };
-                if !places.iter().any(|(known, ..)| *known == number) {
-                    places.push((number, segment, place));
-                }
+    /// The places of a blob, one for each pack.
+    fn by_pack(&self, places: &[(usize, Place)]) -> Vec<Spot> {
+        let mut spots: Vec<Spot> = Vec::with_capacity(places.len());
+        for (segment, place) in places {
+            let numbers = self.numbers.get(*segment);
+            let pack = usize::try_from(place.pack).ok();
+            let number = numbers.zip(pack).and_then(|(numbers, pack)| numbers.get(pack));
+            let Some(&number) = number else { continue };
+            if !spots.iter().any(|(known, ..)| *known == number) {
+                spots.push((number, *segment, *place));
             }
         }
+        spots
     }
 
     fn is_usable(&self, number: usize) -> bool {
@@ -161,7 +161,7 @@ impl Usage {
         })
     }
 
-    fn keep(&mut self, set: &IndexSet, (number, segment, place): (usize, usize, Place)) {
+    fn keep(&mut self, set: &IndexSet, (number, segment, place): Spot) {
         let Some(pack) = self.packs.get(number) else { return };
         let frame = pack.first_frame + usize::try_from(place.frame).unwrap_or_default();
         // The same pack may stand in two segments; one of them counts.

@@ -21,7 +21,7 @@ use crate::pack::PackRecord;
 use crate::snapshot::{self, Snapshot};
 
 /// A rewritten index has at most this many blobs in a segment, so that it stays below the limit of an object.
-const SEGMENT_BLOBS_MAX: usize = 2 << 20;
+const SEGMENT_BLOBS_MAX: usize = 1 << 20;
 
 /// Segments with at most this many blobs are put together when the index is rewritten.
 const SMALL_SEGMENT_BLOBS: usize = 1 << 16;

@@ -12,7 +12,7 @@ use crate::index::{Segment, SegmentName};
 use crate::pack::PackRecord;
 
 /// Packs whose index would exceed the size limit of an object go into further segments.
-const SEGMENT_BLOBS_MAX: usize = 2 << 20;
+const SEGMENT_BLOBS_MAX: usize = 1 << 20;
 
 #[derive(Debug, Default)]
 struct State {
