@@ -114,7 +114,7 @@ pub(crate) enum Command {
     /// Store keep rules in the repository, show and remove them
     Policy(PolicyArgs),
     /// Free the space that no snapshot needs
-    Prune(PruneArgs),
+    Prune(Box<PruneArgs>),
     /// Verify the repository, and that its files can be restored
     Check(CheckArgs),
     /// Mend a damaged repository

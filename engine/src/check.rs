@@ -1,9 +1,9 @@
 //! Verifies a repository, says what is damaged and which files that touches, and mends what can be mended.
 //!
 //! A check reads the store, not the cache: the description, all small objects, every index segment, the lists of all
-//! folders, and one path of nodes of every snapshot; with a [`Choice`] of packs, these whole. It writes nothing but a
-//! local ledger of what it has verified. What a pruner takes away meanwhile is no damage: before anything is called
-//! missing, the index is looked at again.
+//! folders. It walks the trees of all snapshots, reading each node once; with a [`Choice`] of packs, it reads these whole.
+//! It writes nothing but a local ledger of what it has verified. What a pruner takes away meanwhile is no damage: before
+//! anything is called missing, the index is looked at again.
 
 mod affected;
 mod choice;
@@ -203,11 +203,14 @@ fn affected(
     lost: HashSet<BlobPrefix>,
     (progress, counts): (&dyn Progress, &mut Counts),
 ) -> Result<Vec<Affected>, RepositoryError> {
-    counts.lost_blobs = count(lost.len());
+    let lost_blobs = count(lost.len());
     let mut damage = Damage::new(repository, lost);
-    let mut affected = Vec::new();
+    let mut affected: Vec<Affected> = Vec::new();
     for (snapshot, standing) in &survey.snapshots {
         affected.extend(damage.affects(snapshot, *standing, progress)?);
+    }
+    if affected.iter().any(|one| one.standing == Standing::Taken) {
+        counts.lost_blobs = lost_blobs;
     }
     Ok(affected)
 }

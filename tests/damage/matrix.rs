@@ -2,6 +2,7 @@
 //!
 //! Makes the table in `docs/reliability.md`. To write it anew: `HEIRLOOM_WRITE_TABLES=1`.
 
+mod random;
 mod rich;
 mod trial;
 mod ways;

@@ -49,6 +49,14 @@ pub(super) enum Missed {
     Answer(&'static str),
 }
 
+/// How much memory to ask for. What is larger than 32 MiB comes from the system and goes back to it; of a little less than
+/// that, an allocator may keep a block for each thread that ever read a pack. Pages that nobody touches cost nothing.
+fn room_for(bytes: usize) -> usize {
+    const WHOLE_PACK: usize = 16 << 20;
+    const OWN_PAGES: usize = 33 << 20;
+    if bytes < WHOLE_PACK { bytes } else { bytes.max(OWN_PAGES) }
+}
+
 impl From<io::Error> for Missed {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
@@ -111,7 +119,7 @@ impl Disk {
         let Some(capacity) = capacity else {
             return Err(Missed::Answer("the object is larger than any that was put"));
         };
-        let mut bytes = Vec::with_capacity(capacity);
+        let mut bytes = Vec::with_capacity(room_for(capacity));
         if range.start > 0 {
             file.seek(SeekFrom::Start(range.start))?;
         }

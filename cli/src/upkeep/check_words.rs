@@ -127,15 +127,14 @@ pub(super) fn affected(report: &CheckReport, output: Output) -> Result<(), Failu
         for touched in &affected.touched {
             output.event(Event::File, "file.affected", place_fields(affected, touched))?;
         }
-        let id = short(&affected.snapshot.to_string());
+        let disputed =
+            if affected.standing == Standing::Disputed { "Disputed snapshot" } else { "Snapshot" };
+        let id = format!("{disputed} {}", short(&affected.snapshot.to_string()));
         if affected.lost {
-            output.text(&format!("Snapshot {id} is lost: nothing of it can be listed"))?;
+            output.text(&format!("{id} is lost: nothing of it can be listed"))?;
             continue;
         }
-        output.text(&format!(
-            "Snapshot {id} is not whole, at {}:",
-            counted(places, "place", "places")
-        ))?;
+        output.text(&format!("{id} is not whole, at {}:", counted(places, "place", "places")))?;
         let shown = if output.verbose > 0 { affected.touched.len() } else { SHOWN };
         for touched in affected.touched.iter().take(shown) {
             output.text(&format!("  {}", place(touched)))?;
@@ -288,7 +287,7 @@ fn next(report: &CheckReport) -> Option<&'static str> {
     if heavy().any(broken) {
         return Some("heirloom repair packs");
     }
-    let touched = report.affected.iter().any(|one| one.standing != Standing::Forgotten);
+    let touched = report.affected.iter().any(|one| one.standing == Standing::Taken);
     (touched || any("snapshots/") || any("tombstones/")).then_some("heirloom repair snapshots")
 }
 
@@ -296,7 +295,7 @@ fn next(report: &CheckReport) -> Option<&'static str> {
 pub(super) fn fields(report: &CheckReport, taken: Duration) -> Value {
     let counts = &report.counts;
     let of = |weight| report.findings.iter().filter(|finding| finding.weight == weight).count();
-    let touched = report.affected.iter().filter(|one| one.standing != Standing::Forgotten);
+    let touched = report.affected.iter().filter(|one| one.standing == Standing::Taken);
     json!({
         "keys": counts.keys,
         "snapshots": counts.snapshots,

@@ -126,7 +126,7 @@ pub struct Counts {
     pub pack_bytes: u64,
     /// Blobs that snapshots need.
     pub blobs: u64,
-    /// Blobs that snapshots that count need, and that cannot be read.
+    /// Blobs that snapshots need and that cannot be read; none if only forgotten and disputed ones miss something.
     pub lost_blobs: u64,
 }
 
@@ -191,9 +191,10 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
-    /// The heaviest finding; a snapshot that counts and is touched is damage.
+    /// The heaviest finding; a snapshot that counts and is touched is damage. A disputed one need not be complete: what
+    /// only its session had uploaded may have been deleted when that was declared dead.
     pub fn weight(&self) -> Option<Weight> {
-        let touched = self.affected.iter().any(|one| one.standing != Standing::Forgotten)
+        let touched = self.affected.iter().any(|one| one.standing == Standing::Taken)
             || self.restore_test.as_ref().is_some_and(|test| !test.failed.is_empty());
         let found = self.findings.iter().map(|finding| finding.weight).max();
         if touched { Some(Weight::Damage) } else { found }

@@ -258,6 +258,17 @@ impl Survey {
         let forgotten: HashSet<SessionId> =
             stones.into_iter().map(|(session, _)| session).collect();
         let fenced = self.fences(repository)?;
+        // What was forgotten or declared dead needs no record that makes sense, and what is being written has none yet.
+        let running: HashSet<SessionId> = repository.session_ids()?.into_iter().collect();
+        for finding in &mut self.findings {
+            let record = finding.object.strip_prefix("snapshots/").and_then(SessionId::from_hex);
+            let is_moot = |id: &SessionId| {
+                forgotten.contains(id) || fenced.contains(id) || running.contains(id)
+            };
+            if record.as_ref().is_some_and(is_moot) {
+                finding.weight = finding.weight.min(Weight::Remark);
+            }
+        }
         for (session, snapshot) in snapshots {
             let standing = match (forgotten.contains(&session), fenced.contains(&session)) {
                 (true, _) => Standing::Forgotten,

@@ -43,8 +43,8 @@ impl Bits {
 #[derive(Debug, Clone, Default)]
 pub struct Marks {
     bits: Vec<Bits>,
-    /// Where the last one was found: neighbours of a file mostly lie in one segment.
-    last: usize,
+    /// The segments, the one in which a blob was found last at the front: neighbours of a file lie in few of them.
+    order: Vec<usize>,
 }
 
 /// What marking a blob said about it.
@@ -61,10 +61,12 @@ pub enum Marked {
 impl Marks {
     /// Marks a blob. Of one that is in several segments it may say [`Marked::Now`] more than once.
     pub fn mark(&mut self, set: &IndexSet, prefix: &BlobPrefix) -> Marked {
-        let find = |segment: usize| Some((segment, set.segment(segment)?.position(prefix)?));
-        let found = find(self.last).or_else(|| (0..set.len()).find_map(find));
-        let Some((segment, at)) = found else { return Marked::Unknown };
-        self.last = segment;
+        self.order.extend(self.order.len()..set.len());
+        let find = |segment: &usize| Some((*segment, set.segment(*segment)?.position(prefix)?));
+        let mut tried = self.order.iter().enumerate();
+        let found = tried.find_map(|(rank, segment)| Some((rank, find(segment)?)));
+        let Some((rank, (segment, at))) = found else { return Marked::Unknown };
+        self.order.get_mut(..=rank).unwrap_or_default().rotate_right(1);
         if self.bits.len() <= segment {
             self.bits.resize_with(segment + 1, Bits::default);
         }

@@ -74,6 +74,7 @@ impl FrameInfo {
 }
 
 /// Sorted columns; see the module's description.
+#[derive(Clone)]
 pub struct SortedSegment<B> {
     bytes: B,
     columns: Columns,

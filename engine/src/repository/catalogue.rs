@@ -1,7 +1,7 @@
 //! The index of a repository as this process knows it: all segments, and which of them a writer may rely on.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
@@ -199,6 +199,7 @@ impl Repository {
         catalogue.fenced = self.fenced(&mut Vec::new())?;
         let fenced = &catalogue.fenced;
         self.cache.retain_segments(&present);
+        self.known_segments().retain(|name, _| present.contains(name));
         let trusted = |name: &SegmentName| {
             !fenced.contains(&name.session) || is_left_out(Look::FencesOfSegments)
         };
@@ -220,7 +221,21 @@ impl Repository {
         Ok(catalogue)
     }
 
+    /// Segments never change under their names: one that was read before is the same.
     fn segment(&self, name: SegmentName) -> Result<SortedSegment<Bytes>, RepositoryError> {
+        if let Some(segment) = self.known_segments().get(&name) {
+            return Ok(segment.clone());
+        }
+        let segment = self.read_segment(name)?;
+        self.known_segments().insert(name, segment.clone());
+        Ok(segment)
+    }
+
+    fn known_segments(&self) -> MutexGuard<'_, HashMap<SegmentName, SortedSegment<Bytes>>> {
+        self.segments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read_segment(&self, name: SegmentName) -> Result<SortedSegment<Bytes>, RepositoryError> {
         if let Some(segment) = self.cache.segment(&self.keys, name) {
             return Ok(segment);
         }

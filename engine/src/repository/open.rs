@@ -1,5 +1,6 @@
 //! Making a repository, and getting into one.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +20,7 @@ use crate::clock::{Clock, random};
 use crate::crypto::{Bundle, Credential, Keys, Prompt, Role, RootSecret};
 use crate::error::{ErrorKind, FormatError, StorageError};
 use crate::id::{RepositoryId, SlotId};
+use crate::index::{SegmentName, SortedSegment};
 
 /// Default target size of a packfile.
 pub const PACK_BYTES: u32 = 32 << 20;
@@ -55,6 +57,8 @@ pub struct Repository {
     pub(super) opened_with: SlotId,
     pub(super) cache: Arc<Cache>,
     pub(super) catalogue: Mutex<Option<Arc<Catalogue>>>,
+    /// Segments of the index as they were read last.
+    pub(super) segments: Mutex<HashMap<SegmentName, SortedSegment<Bytes>>>,
     pub(super) frames: FrameCache,
     pub(super) records: Mutex<Records>,
     /// Whether the way in came from the cache, and nothing has shown yet that the store still is that repository.
@@ -175,6 +179,7 @@ impl Repository {
             opened_with,
             cache,
             catalogue: Mutex::default(),
+            segments: Mutex::default(),
             frames: FrameCache::default(),
             records: Mutex::default(),
             unconfirmed: AtomicBool::new(false),

@@ -28,16 +28,11 @@ pub fn references(node: &[u8], visit: &mut dyn FnMut(Reference)) -> Result<(), F
     let level = reader.byte()?;
     let items = reader.varint()?;
     for _ in 0..items {
+        if level <= LEVEL_MAX {
+            let _key = (reader.varint()?, reader.counted()?);
+        }
         match level {
-            0 => {
-                skip_key(&mut reader)?;
-                of_entry(reader.counted()?, visit)?;
-            }
-            1..=LEVEL_MAX => {
-                skip_key(&mut reader)?;
-                visit(Reference::Node(NodeId(reader.array()?)));
-                let _totals = (reader.varint()?, reader.varint()?);
-            }
+            0 => of_entry(reader.counted()?, visit)?,
             LIST_NODE => visit(Reference::Blob(read_blob(&mut reader)?)),
             _ if level <= LIST_NODE + LEVEL_MAX => {
                 visit(Reference::Node(NodeId(reader.array()?)));
@@ -51,11 +46,6 @@ pub fn references(node: &[u8], visit: &mut dyn FnMut(Reference)) -> Result<(), F
     } else {
         Err(FormatError::OutOfBounds { what: "length of a node" })
     }
-}
-
-fn skip_key(reader: &mut Reader<'_>) -> Result<(), FormatError> {
-    let _shared = reader.varint()?;
-    reader.counted().map(|_further| ())
 }
 
 fn of_entry(encoded: &[u8], visit: &mut dyn FnMut(Reference)) -> Result<(), FormatError> {

@@ -79,7 +79,7 @@ fn try_calmly(rich: &Rich, store: &Arc<MemoryStorage>) -> Result<Trial> {
 }
 
 /// `given_up`: what was given up and named by a repair, as problems of a restore would be; `None` before it.
-fn operate(
+pub(crate) fn operate(
     rich: &Rich,
     repository: &Repository,
     operation: Operation,

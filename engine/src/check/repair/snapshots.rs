@@ -40,6 +40,8 @@ pub(super) fn plan(
             continue;
         }
         match damage.affects(snapshot, *standing, progress)? {
+            // It need not be complete; it may be forgotten, or a prune drops what is left of it when it is.
+            Some(_) if *standing == Standing::Disputed => {}
             Some(affected) if affected.lost => forget(&mut plan, snapshot.session, false),
             Some(affected) => plan.steps.push(Step::Rebuild { affected }),
             None if *standing == Standing::Disputed => {
@@ -58,7 +60,9 @@ pub(super) fn plan(
     for (finding, folder, name) in work.findings() {
         let damaged = is_damaged(&finding.fault);
         match (folder, SessionId::from_hex(name)) {
-            ("snapshots", Some(session)) if damaged => forget(&mut plan, session, true),
+            ("snapshots", Some(session)) if damaged && finding.weight > Weight::Remark => {
+                forget(&mut plan, session, true);
+            }
             ("snapshots", Some(session)) if finding.fault == Fault::Rollback => {
                 forget(&mut plan, session, false);
             }
@@ -148,7 +152,7 @@ fn delete(
     deleted.and(ended)
 }
 
-/// Commits a snapshot again, without what is lost. `None` if it does not count any more, or nothing would be left.
+/// Commits a snapshot again, without what is lost. `None` if it does not count any more.
 fn renew(
     work: &Work<'_>,
     damage: &mut Damage<'_>,
@@ -163,13 +167,13 @@ fn renew(
         rebuild(&mut session, damage, &old)
     });
     match rebuilt {
-        Some(Ok(Some(record))) => Ok(Some(session.commit(record)?.snapshot)),
+        Some(Ok(record)) => Ok(Some(session.commit(record)?.snapshot)),
         Some(Err(error)) => {
             // The first error is the one to report.
             drop(session.suspend());
             Err(error)
         }
-        None | Some(Ok(None)) => session.suspend().map(|()| None),
+        None => session.suspend().map(|()| None),
     }
 }
 
@@ -177,7 +181,7 @@ fn rebuild(
     session: &mut Session<'_>,
     damage: &mut Damage<'_>,
     old: &Snapshot,
-) -> Result<Option<Record>, RepositoryError> {
+) -> Result<Record, RepositoryError> {
     let mut tree = Rebuilt {
         session,
         builder: TreeBuilder::new(),
@@ -207,16 +211,13 @@ fn rebuild(
     let Rebuilt { builder, mut stats, session, .. } = tree;
     let (root, totals) = builder.finish(session).map_err(build_error)?;
     stats.content_bytes = totals.bytes;
-    if totals.entries == 0 && old.record.stats.entries > 0 {
-        return Ok(None);
-    }
     let mut record = old.record.clone();
     record.original = Some(record.original.unwrap_or(old.session));
     (record.root, record.stats) = (root, stats);
     if lost && !record.tags.iter().any(|tag| tag == REPAIRED) {
         record.tags.push(REPAIRED.to_owned());
     }
-    Ok(Some(record))
+    Ok(record)
 }
 
 /// A tree that is built of what is left of another.
