@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that a change must pass; installs what the tests need. From any folder:
 #
-#   tests/run.sh                        format, lints, documentation, doctests, tests
+#   tests/run.sh                        format, lints, documentation, doctests, simulated clients, tests
 #   tests/run.sh --quick [ARGUMENTS]    tests only; the rest goes to nextest, as in `tests/run.sh --quick -p heirloom-engine`
 #
 # The tests come last, so that the last lines are their summary.
@@ -113,6 +113,12 @@ if ! $quick; then
     step "spelling"
     typos
   fi
+fi
+
+if ! $quick; then
+  step "simulated clients"
+  # Nothing but the engine is built twice; it is another one here.
+  cargo run "${locked[@]}" --quiet -p heirloom-model --features as-built -- schedules=3000
 fi
 
 step "tests"

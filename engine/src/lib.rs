@@ -8,8 +8,9 @@
 //!   [`tree`] is the sorted map from paths to entries
 //! - level 3: [`snapshot`] is the signed record of one backup; [`retention`] says which of them a policy keeps
 //! - level 4: [`repository`] opens a store, reads and writes objects, runs sessions
-//! - [`reach`] marks what snapshots need, `fetch` reads many blobs at once; both are for several operations
-//! - level 5: [`backup`], [`restore`], [`prune`] and [`view`] are the operations;
+//! - [`deletion`] has the steps of the protocol that deleting needs; [`reach`] marks what snapshots need, `fetch` reads many blobs at once, [`examine`] looks for damage; all are for
+//!   several operations
+//! - level 5: [`backup`], [`restore`], [`prune`], [`check`], [`repair`] and [`view`] are the operations;
 //!   [`rewrite`] and [`copy`] make snapshots of snapshots, [`stats`] says what they take
 
 pub mod backup;
@@ -19,7 +20,9 @@ pub mod chunker;
 pub mod clock;
 pub mod copy;
 pub mod crypto;
+pub mod deletion;
 pub mod error;
+pub mod examine;
 mod fetch;
 pub mod id;
 pub mod index;
@@ -28,6 +31,7 @@ pub mod pack;
 pub mod progress;
 pub mod prune;
 pub mod reach;
+pub mod repair;
 pub mod repository;
 pub mod restore;
 pub mod retention;

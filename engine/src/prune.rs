@@ -14,9 +14,10 @@ use std::collections::HashSet;
 
 pub use self::plan::{Action, PackPlan, PrunePlan};
 pub use self::run::{plan, run};
+use crate::deletion::Running;
 use crate::error::{Problem, ReadError};
 use crate::id::{PackId, SessionId};
-use crate::repository::{RepositoryError, Running, SessionNote};
+use crate::repository::{RepositoryError, SessionNote};
 
 /// A share of something, or a number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -139,7 +140,7 @@ pub enum PruneError {
         /// Nodes that cannot be read, and why.
         unreadable: Vec<ReadError>,
     },
-    /// A condemned list cannot be read: any pack may be in it.
+    /// A condemned list that came meanwhile cannot be read: any pack may be in it.
     #[error("{} condemned lists cannot be read", problems.len())]
     UnknownCondemned {
         /// Each of them.

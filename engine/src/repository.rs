@@ -4,7 +4,6 @@
 //! runs on plain threads. [`Context`] brings the runtime that the port's calls are driven by.
 
 mod catalogue;
-mod deletion;
 mod description;
 mod error;
 mod examined;
@@ -18,12 +17,12 @@ mod slots;
 mod tombstones;
 
 pub use self::catalogue::Catalogue;
-pub use self::deletion::{Death, Generation, Generations, Running};
 pub use self::error::RepositoryError;
 pub use self::listing::Snapshots;
 pub use self::open::{Context, PACK_BYTES, Repository};
 pub use self::policies::{Policies, PolicyChange};
 pub use self::reader::{FrameRef, SealedFrame};
+pub(crate) use self::session::CondemnedList;
 pub use self::session::{Committed, Known, Session, SessionNote};
 pub use self::slots::{NewSlot, SlotInfo};
 pub use self::tombstones::Saying;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use heirloom_engine::backup::{self, BackupError, BackupOptions, Parent};
+use heirloom_engine::check::{self, CheckOptions, Standing};
 use heirloom_engine::copy::{self, Copied, CopyError, CopyOptions};
 use heirloom_engine::error::{Problem, ReadError};
 use heirloom_engine::id::{NodeId, SessionId};
@@ -18,10 +19,11 @@ use heirloom_engine::snapshot::Snapshot;
 use heirloom_engine::tree::{ContentListCursor, FileContent, TreeCursor};
 
 use crate::image::Images;
-use crate::plan::{Action, PrunePlan};
+use crate::plan::{Action, PrunePlan, Unused};
 use crate::source::{self, FileSource, Files};
+use crate::state::OBSERVER;
 use crate::storage::{SimClock, SimStorage};
-use crate::world::{OBSERVER, World};
+use crate::world::World;
 
 /// The store that everybody works on; the other one takes copies.
 pub(crate) const MAIN: usize = 0;
@@ -99,6 +101,7 @@ impl<'i> Client<'i> {
             Action::Unforget { which } => self.unforget(&repository, *which),
             Action::Tag { which } => self.tag(&repository, *which),
             Action::Copy { which, back } => self.copy(&repository, *which, *back),
+            Action::Check => self.check(&repository),
             Action::Prune(plan) => self.prune(&repository, *plan),
         };
         self.open = Some(repository);
@@ -141,7 +144,7 @@ impl<'i> Client<'i> {
         let mut state = self.world.state();
         let oracle = &mut state.stores[store].oracle;
         if let Some(lacks) = oracle.report(committed.snapshot, committed.record.root) {
-            state.violate(lacks);
+            state.lose(lacks);
         }
     }
 
@@ -157,7 +160,7 @@ impl<'i> Client<'i> {
             Err(Unread::Lost(_)) if self.may_be_lost(snapshot.session) => Ok(()),
             Err(Unread::Lost(error)) => Err(error.into()),
             Err(Unread::Wrong(what)) => {
-                self.world.violate(format!("restore of {}: {what}", snapshot.session));
+                self.world.lose(format!("restore of {}: {what}", snapshot.session));
                 Ok(())
             }
             Ok(()) => Ok(()),
@@ -261,6 +264,18 @@ impl<'i> Client<'i> {
         Ok(())
     }
 
+    /// Whatever others do meanwhile, a check cries no wolf.
+    fn check(&self, repository: &Repository) -> Result<()> {
+        let report = check::run(repository, &CheckOptions::default(), &Silent)?;
+        let affected = report.affected.iter().find(|affected| {
+            affected.standing == Standing::Taken && !self.may_be_lost(affected.snapshot)
+        });
+        match affected {
+            Some(affected) => bail!("snapshot {} is called damaged", affected.snapshot),
+            None => Ok(()),
+        }
+    }
+
     fn prune(&self, repository: &Repository, plan: PrunePlan) -> Result<()> {
         match prune(repository, plan) {
             // What a store does not show yet, or only in part, ends the deleting.
@@ -274,20 +289,8 @@ impl<'i> Client<'i> {
             {
                 Ok(())
             }
-            Err(error) if is_known(&error, &self.world, MAIN) => Ok(()),
             done => Ok(done.map(drop)?),
         }
-    }
-}
-
-/// What the engine does wrong and everybody knows; to be empty.
-pub(crate) fn is_known(error: &PruneError, world: &World, store: usize) -> bool {
-    match error {
-        // A snapshot of a session that was declared dead lacks what was deleted meanwhile, or is half a record.
-        PruneError::Incomplete { .. } | PruneError::UnknownSnapshots { .. } => {
-            world.state().has_disputed(store)
-        }
-        _ => false,
     }
 }
 
@@ -303,9 +306,11 @@ pub(crate) fn prune(repository: &Repository, plan: PrunePlan) -> Result<PruneRep
     if plan.fences {
         options.dead_after_ns = 0;
     }
-    if plan.thorough {
-        options.max_unused = Limit::Percent(0.0);
-    }
+    options.max_unused = match plan.unused {
+        Unused::None => Limit::Percent(0.0),
+        Unused::Little => options.max_unused,
+        Unused::Any => Limit::Unlimited,
+    };
     prune::run(repository, &options, &progress(), &mut |_| {})
 }
 

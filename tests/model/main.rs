@@ -7,7 +7,9 @@ mod plan;
 #[path = "../kit/src/random.rs"]
 mod random;
 mod run;
+mod shrink;
 mod source;
+mod state;
 mod storage;
 mod world;
 
@@ -25,6 +27,8 @@ use heirloom_engine::looks::{Look, leave_out};
 use crate::image::Images;
 use crate::plan::Plan;
 use crate::run::Runner;
+use crate::shrink::shrink;
+use crate::world::Search;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -33,20 +37,38 @@ struct Settings {
     first: u64,
     threads: usize,
     replay: bool,
+    shrink: bool,
+    twice: bool,
+    /// Crowded schedules, of which only losses count.
+    crowded: bool,
     left_out: Option<Look>,
 }
 
 impl Settings {
     fn parse(arguments: impl Iterator<Item = String>) -> Result<Self> {
-        let mut settings =
-            Self { schedules: 1000, first: 0, threads: 2, replay: false, left_out: None };
+        let mut settings = Self {
+            schedules: 1000,
+            first: 0,
+            threads: 2,
+            replay: false,
+            shrink: false,
+            twice: false,
+            crowded: false,
+            left_out: None,
+        };
         for argument in arguments {
             let (name, value) = argument.split_once('=').context("arguments are NAME=VALUE")?;
             match name {
                 "schedules" => settings.schedules = value.parse()?,
                 "first" => settings.first = value.parse()?,
                 "threads" => settings.threads = value.parse()?,
-                "without" => settings.left_out = Some(look(value)?),
+                "twice" => settings.twice = value.parse()?,
+                "shrink" => {
+                    settings.first = value.parse()?;
+                    (settings.replay, settings.shrink) = (true, true);
+                }
+                "crowded" => settings.crowded = value.parse()?,
+                "without" => (settings.crowded, settings.left_out) = (true, Some(look(value)?)),
                 "replay" => {
                     settings.first = value.parse()?;
                     settings.replay = true;
@@ -55,6 +77,16 @@ impl Settings {
             }
         }
         Ok(settings)
+    }
+}
+
+impl Settings {
+    fn plan(&self, seed: u64) -> Plan {
+        if self.crowded { Plan::draw_crowded(seed) } else { Plan::draw(seed) }
+    }
+
+    fn search(&self) -> Search {
+        Search { for_losses: self.crowded, with_log: self.replay }
     }
 }
 
@@ -98,7 +130,7 @@ fn perform(settings: &Settings) -> Result<bool> {
     let images = Arc::new(Images::new()?);
     leave_out(settings.left_out);
     if settings.replay {
-        return Ok(replay(&images, settings.first));
+        return Ok(replay(&images, settings));
     }
     std::panic::set_hook(Box::new(|_| {}));
     let began = Instant::now();
@@ -114,8 +146,13 @@ fn perform(settings: &Settings) -> Result<bool> {
                     if seed >= end {
                         return;
                     }
-                    let (summary, _) = runner.run(&Arc::new(Plan::draw(seed)), false);
+                    let plan = Arc::new(settings.plan(seed));
+                    let (summary, _) = runner.run(&plan, settings.search());
                     steps.fetch_add(summary.steps, Ordering::Relaxed);
+                    if settings.twice && runner.run(&plan, settings.search()).0 != summary {
+                        failed.store(true, Ordering::Relaxed);
+                        println!("seed {seed}: not the same when it is replayed");
+                    }
                     if let Some(violation) = summary.violation {
                         failed.store(true, Ordering::Relaxed);
                         println!("seed {seed}: {violation}");
@@ -134,18 +171,35 @@ fn perform(settings: &Settings) -> Result<bool> {
     Ok(!failed.load(Ordering::Relaxed))
 }
 
-/// Runs one schedule and tells its steps.
-fn replay(images: &Arc<Images>, seed: u64) -> bool {
-    let plan = Arc::new(Plan::draw(seed));
+/// Runs one schedule and tells its steps; takes it apart first, if it goes wrong and that was asked for.
+fn replay(images: &Arc<Images>, settings: &Settings) -> bool {
+    let mut runner = Runner::new(images);
+    let mut plan = settings.plan(settings.first);
+    let search = settings.search();
+    let once = |runner: &mut Runner, plan: &Plan| runner.run(&Arc::new(plan.clone()), search);
+    let (mut summary, mut log) = once(&mut runner, &plan);
+    let (again, other_log) = once(&mut runner, &plan);
+    if again != summary {
+        let same = log.iter().zip(&other_log).take_while(|(one, other)| one == other).count();
+        println!(
+            "not the same from step {same} on: {:?}, {:?}",
+            log.get(same),
+            other_log.get(same)
+        );
+    }
+    if summary.violation.is_some() && settings.shrink {
+        plan = shrink(&mut runner, plan, Search { with_log: false, ..search });
+        (summary, log) = once(&mut runner, &plan);
+    }
     print!("{plan}");
-    let (summary, log) = Runner::new(images).run(&plan, true);
     let mut names = BTreeMap::new();
     for step in log {
         let name = shorten(&mut names, &step.name);
-        println!("{} {} {name} {}", step.client, step.verb, step.note);
+        let store = if step.store == 0 { "" } else { " other" };
+        println!("{}{store} {} {name} {}", step.client, step.verb, step.note);
     }
     println!("{summary:?}");
-    summary.violation.is_none()
+    summary.violation.is_none() && again == summary
 }
 
 /// Numbers instead of long names, in the order of their appearance.

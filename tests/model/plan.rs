@@ -52,6 +52,8 @@ pub(crate) enum Action {
     Tag { which: u32 },
     /// Copies a snapshot into the other repository, or back from there.
     Copy { which: u32, back: bool },
+    /// Looks for damage.
+    Check,
     /// Prunes.
     Prune(PrunePlan),
 }
@@ -61,8 +63,19 @@ pub(crate) enum Action {
 pub(crate) struct PrunePlan {
     /// Declares sessions of any age dead.
     pub(crate) fences: bool,
-    /// Packs everything anew that holds anything unneeded.
-    pub(crate) thorough: bool,
+    /// How much that is not needed may stay.
+    pub(crate) unused: Unused,
+}
+
+/// How much a prune leaves that nobody needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unused {
+    /// Nothing.
+    None,
+    /// What is left by default.
+    Little,
+    /// Whatever lies in a pack with something needed.
+    Any,
 }
 
 /// What goes wrong at one call.
@@ -100,9 +113,10 @@ impl fmt::Debug for Action {
             Self::Copy { which, back } => {
                 write!(f, "copy {which}{}", if *back { " back" } else { "" })
             }
-            Self::Prune(PrunePlan { fences, thorough }) => {
+            Self::Check => write!(f, "check"),
+            Self::Prune(PrunePlan { fences, unused }) => {
                 let fences = if *fences { " fences" } else { "" };
-                write!(f, "prune{fences}{}", if *thorough { " thorough" } else { "" })
+                write!(f, "prune{fences} unused {unused:?}")
             }
         }
     }
@@ -125,32 +139,70 @@ impl fmt::Display for Plan {
     }
 }
 
+/// What kind of schedule it is.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    /// All clients want the same few things at the same time.
+    crowded: bool,
+    /// Nothing fails.
+    calm: bool,
+    /// Over how many steps the clients begin.
+    spread: u64,
+}
+
 impl Plan {
     /// The schedule with this number.
     pub(crate) fn draw(seed: u64) -> Self {
-        let mut random = Random::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x6d6f_6465_6c);
+        let mut random = start(seed);
+        let crowded = random.one_in(3);
+        let kind =
+            Kind { crowded, calm: random.one_in(3), spread: *random.pick(&[1, 30, 100, 300]) };
         let late = random.one_in(8);
-        let atomic = !random.one_in(6);
-        let folders = !late && random.one_in(2);
-        let tiny = !random.one_in(3);
-        // Some schedules are crowded, in others clients come one after the other.
-        let spread = *random.pick(&[1, 30, 100, 300]);
-        let calm = random.one_in(3);
-        let clients = (0..2 + random.below(5))
-            .map(|number| ClientPlan::draw(&mut random, number, (spread, calm)))
-            .collect();
-        Self { choices: random.next_u64(), late, atomic, folders, tiny, clients }
+        Self {
+            late,
+            atomic: !random.one_in(6),
+            folders: !late && random.one_in(2),
+            tiny: !random.one_in(3),
+            clients: draw_clients(&mut random, kind),
+            choices: random.next_u64(),
+        }
+    }
+
+    /// A schedule of the kind in which a missing precaution does harm soonest.
+    pub(crate) fn draw_crowded(seed: u64) -> Self {
+        let mut random = start(seed);
+        let kind =
+            Kind { crowded: true, calm: random.one_in(2), spread: *random.pick(&[1, 30, 100]) };
+        Self {
+            late: false,
+            atomic: true,
+            folders: random.one_in(2),
+            tiny: !random.one_in(4),
+            clients: draw_clients(&mut random, kind),
+            choices: random.next_u64(),
+        }
     }
 }
 
+fn start(seed: u64) -> Random {
+    Random::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x6d6f_6465_6c)
+}
+
+fn draw_clients(random: &mut Random, kind: Kind) -> Vec<ClientPlan> {
+    let count = if kind.crowded { 3 + random.below(4) } else { 2 + random.below(5) };
+    (0..count).map(|number| ClientPlan::draw(random, number, kind)).collect()
+}
+
 impl ClientPlan {
-    fn draw(random: &mut Random, number: u64, (spread, calm): (u64, bool)) -> Self {
+    fn draw(random: &mut Random, number: u64, kind: Kind) -> Self {
+        let spread = kind.spread;
         let start = random.below(spread) + if spread > 1 { number * spread / 3 } else { 0 };
         let skew_days = *random.pick(&[0, 0, 0, 30, -30, 4, -4]);
         let reopens = random.one_in(3);
-        let actions = (0..1 + random.below(3)).map(|_| Action::draw(random)).collect();
+        let actions = 0..1 + random.below(3);
+        let actions = actions.map(|_| Action::draw(random, kind.crowded)).collect();
         let mut faults = Vec::new();
-        if !calm {
+        if !kind.calm {
             if random.one_in(5) {
                 let kills = [Fault::KillBefore, Fault::KillAfter, Fault::KillTorn];
                 faults.push((random.below(70) as u32, *random.pick(&kills)));
@@ -160,36 +212,52 @@ impl ClientPlan {
                 faults.push((random.below(70) as u32, *random.pick(&failures)));
             }
         }
-        if random.one_in(3) {
-            let steps = 1 + random.below(200) as u32;
-            faults.push((random.below(50) as u32, Fault::Pause(steps)));
+        for _ in 0..random.below(if kind.crowded { 3 } else { 2 }) {
+            let calls = *random.pick(&[10, 30, 70]);
+            let steps = *random.pick(&[20, 80, 200]);
+            let pause = Fault::Pause(1 + random.below(steps) as u32);
+            faults.push((random.below(calls) as u32, pause));
         }
         Self { seed: random.next_u64(), start: start as u32, skew_days, reopens, actions, faults }
     }
 }
 
 impl Action {
-    fn draw(random: &mut Random) -> Self {
+    fn draw(random: &mut Random, crowded: bool) -> Self {
         let which = random.below(100) as u32;
+        let files = draw_files(random, crowded);
+        let parent = !random.one_in(3);
+        let fences = random.one_in(2);
+        let unused = *random.pick(&[Unused::None, Unused::Little, Unused::Any]);
+        let prune = Self::Prune(PrunePlan { fences, unused });
         match random.below(100) {
-            0..40 => Self::Snapshot { files: draw_files(random), parent: !random.one_in(3) },
-            40..47 => Self::Restore { which },
-            47..60 => Self::Forget { which, count: 1 + random.below(2) as u32 },
-            60..65 => Self::Unforget { which },
-            65..69 => Self::Tag { which },
-            69..73 => Self::Copy { which, back: random.one_in(2) },
-            _ => Self::Prune(PrunePlan { fences: random.one_in(2), thorough: random.one_in(2) }),
+            0..40 => Self::Snapshot { files, parent },
+            40..55 => Self::Forget { which, count: 1 + random.below(2) as u32 },
+            55..80 => prune,
+            _ if crowded => {
+                if random.one_in(2) {
+                    Self::Snapshot { files, parent }
+                } else {
+                    prune
+                }
+            }
+            80..86 => Self::Restore { which },
+            86..90 => Self::Unforget { which },
+            90..94 => Self::Tag { which },
+            94..98 => Self::Copy { which, back: random.one_in(2) },
+            _ => Self::Check,
         }
     }
 }
 
-fn draw_files(random: &mut Random) -> Files {
+fn draw_files(random: &mut Random, crowded: bool) -> Files {
     let mut files = Files::new();
-    for _ in 0..1 + random.below(4) {
-        let number =
-            if random.one_in(12) { SMALL + random.index(LARGE) } else { random.index(SMALL) };
+    let (small, paths) = if crowded { (3, 3) } else { (SMALL, PATHS) };
+    for _ in 0..1 + random.below(if crowded { 2 } else { 4 }) {
+        let large = random.one_in(12);
+        let number = if large { SMALL + random.index(LARGE) } else { random.index(small) };
         // Mostly the same content under the same path, so that parents matter.
-        let path = if random.one_in(4) { random.index(PATHS) } else { number % PATHS };
+        let path = if random.one_in(4) { random.index(paths) } else { number % paths };
         files.insert(path, number);
     }
     files

@@ -7,15 +7,17 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use heirloom_engine::check::{self, CheckOptions, Weight};
 use heirloom_engine::id::NodeId;
 use heirloom_engine::repository::Repository;
 use heirloom_engine::snapshot::Snapshot;
 
-use crate::client::{Client, MAIN, OTHER, Unread, is_known, observer, prune, read_back};
+use crate::client::{Client, MAIN, OTHER, Silent, Unread, observer, prune, read_back};
 use crate::image::Images;
 use crate::oracle::Knowledge;
-use crate::plan::{Plan, PrunePlan};
-use crate::world::{Logged, Summary, World};
+use crate::plan::{Plan, PrunePlan, Unused};
+use crate::state::Logged;
+use crate::world::{Search, Summary, World};
 
 /// Nothing in a schedule waits for real time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -50,11 +52,11 @@ impl Runner {
     }
 
     /// Runs a schedule.
-    pub(crate) fn run(&mut self, plan: &Arc<Plan>, with_log: bool) -> (Summary, Vec<Logged>) {
+    pub(crate) fn run(&mut self, plan: &Arc<Plan>, search: Search) -> (Summary, Vec<Logged>) {
         let knowledge = if plan.tiny { &self.tiny } else { &self.wide };
         let knowledge = [&knowledge[0], &knowledge[1]];
         let images = Arc::clone(&self.images);
-        let world = World::new(plan, images.get(plan.tiny), knowledge, with_log);
+        let world = World::new(plan, images.get(plan.tiny), knowledge, search);
         for number in 0..plan.clients.len() {
             let (world, images) = (Arc::clone(&world), Arc::clone(&images));
             let job = move || {
@@ -73,10 +75,10 @@ impl Runner {
         if !world.wait_until_over(PATIENCE) {
             // Threads that hang are left behind.
             self.threads.clear();
-            world.violate("the clients wait for each other".to_owned());
+            world.lose("the clients wait for each other".to_owned());
             return (world.summary(), world.take_log());
         }
-        if world.summary().violation.is_none() {
+        if world.summary().violation.is_none() && !search.for_losses {
             let checked = catch_unwind(AssertUnwindSafe(|| check(&world, &images)));
             match checked {
                 Ok(Ok(())) => {}
@@ -98,15 +100,21 @@ fn check(world: &Arc<World>, images: &Images) -> Result<()> {
         check_restores(world, images, store)?;
         for _ in 0..2 {
             let repository = observer(world, images, store)?;
-            let thorough = PrunePlan { fences: true, thorough: true };
-            match prune(&repository, thorough) {
-                Err(error) if is_known(&error, world, store) => return Ok(()),
-                done => drop(done.context("prune")?),
-            }
+            let thorough = PrunePlan { fences: true, unused: Unused::None };
+            prune(&repository, thorough).context("prune")?;
         }
         let roots = check_restores(world, images, store).context("after a prune")?;
         let unneeded = world.state().stores[store].oracle.unneeded(&roots);
         ensure!(unneeded.is_empty(), "two prunes leave {unneeded:?}");
+        let report =
+            check::run(&observer(world, images, store)?, &CheckOptions::default(), &Silent)?;
+        // Half a tombstone stays until its snapshot is forgotten once more.
+        let half = |name: &str| !world.plan.atomic && name.starts_with("tombstones/");
+        let damage = report
+            .findings
+            .iter()
+            .find(|finding| finding.weight == Weight::Damage && !half(&finding.object));
+        ensure!(damage.is_none() && report.affected.is_empty(), "two prunes leave {damage:?}");
         let leftovers = world.state().leftovers(store);
         ensure!(leftovers.is_empty(), "two prunes leave {leftovers:?}");
     }

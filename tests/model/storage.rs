@@ -14,7 +14,8 @@ use heirloom_engine::error::{ErrorKind, StorageError};
 use heirloom_engine::repository::{Capabilities, Listed, Storage};
 
 use crate::random::Random;
-use crate::world::{Call, OBSERVER, World};
+use crate::state::{Call, OBSERVER};
+use crate::world::World;
 
 /// One client's way to one store.
 #[derive(Debug)]

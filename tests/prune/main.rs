@@ -1,5 +1,6 @@
 //! Pruning: what it frees, what it never touches, and what it does about damage.
 
 mod damage;
+mod rights;
 mod space;
 mod waiting;

@@ -38,12 +38,18 @@ const REACH: &str = "reach";
 /// Reads many blobs at once, for several operations. May import levels 1 to 4.
 const FETCH: &str = "fetch";
 
+/// Looks for damage, for those that report it and those that mend it. May import levels 1 to 4 and `reach`.
+const EXAMINE: &str = "examine";
+
+/// The steps of the protocol that only deleting needs. May import levels 1 to 4.
+const DELETION: &str = "deletion";
+
 /// The way of blobs into a store. Imported by `repository` alone.
 const UPLOAD: &str = "upload";
 
 /// Level 5. May import levels 1 to 4 and `reach`, and never each other.
 const OPERATIONS: &[&str] =
-    &["backup", "restore", "view", "prune", "check", "rewrite", "copy", "stats"];
+    &["backup", "restore", "view", "prune", "check", "repair", "rewrite", "copy", "stats"];
 
 /// What the pure levels must not even name.
 const IMPURE: &[&str] = &[
@@ -65,14 +71,16 @@ fn may_import(from: &str, to: &str) -> bool {
         || from == REPOSITORY && (pure() || [STORAGE, CACHE, UPLOAD].contains(&to))
         || from == CACHE && pure()
         || from == UPLOAD && (pure() || to == STORAGE || to == CACHE)
-        || [REACH, FETCH].contains(&from) && (pure() || to == REPOSITORY)
-        || OPERATIONS.contains(&from) && (pure() || [REPOSITORY, REACH, FETCH].contains(&to))
+        || [REACH, FETCH, DELETION].contains(&from) && (pure() || to == REPOSITORY)
+        || from == EXAMINE && (pure() || [REPOSITORY, REACH, DELETION].contains(&to))
+        || OPERATIONS.contains(&from)
+            && (pure() || [REPOSITORY, REACH, FETCH, EXAMINE, DELETION].contains(&to))
 }
 
 fn is_on_the_ladder(module: &str) -> bool {
     VOCABULARY.contains(&module)
         || PURE.iter().any(|(name, _)| *name == module)
-        || [REPOSITORY, STORAGE, CACHE, UPLOAD, REACH, FETCH].contains(&module)
+        || [REPOSITORY, STORAGE, CACHE, UPLOAD, REACH, FETCH, EXAMINE, DELETION].contains(&module)
         || OPERATIONS.contains(&module)
 }
 
@@ -270,7 +278,7 @@ fn the_lower_levels_are_pure_functions() {
     let mut findings = Vec::new();
     for source in engine() {
         let own = source.module[0].as_str();
-        if [REPOSITORY, STORAGE, CACHE, UPLOAD, REACH, FETCH].contains(&own)
+        if [REPOSITORY, STORAGE, CACHE, UPLOAD, REACH, FETCH, EXAMINE, DELETION].contains(&own)
             || OPERATIONS.contains(&own)
         {
             continue;

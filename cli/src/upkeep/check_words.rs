@@ -29,6 +29,11 @@ const fn weight(weight: Weight) -> &'static str {
     }
 }
 
+fn line(output: Output, mut text: String) -> Result<(), Failure> {
+    text.push('\n');
+    output.text(&text)
+}
+
 /// One thing that is odd, as a line or an event.
 pub(super) fn finding(finding: &Finding, output: Output) -> Result<(), Failure> {
     let (id, what) = fault(finding);
@@ -45,7 +50,7 @@ pub(super) fn finding(finding: &Finding, output: Output) -> Result<(), Failure> 
     if finding.weight == Weight::Remark && output.quiet {
         return Ok(());
     }
-    output.text(&format!("{}: {object} {what}", weight(finding.weight)))
+    line(output, format!("{}: {object} {what}", weight(finding.weight)))
 }
 
 fn fault(finding: &Finding) -> (&'static str, String) {
@@ -131,17 +136,17 @@ pub(super) fn affected(report: &CheckReport, output: Output) -> Result<(), Failu
             if affected.standing == Standing::Disputed { "Disputed snapshot" } else { "Snapshot" };
         let id = format!("{disputed} {}", short(&affected.snapshot.to_string()));
         if affected.lost {
-            output.text(&format!("{id} is lost: nothing of it can be listed"))?;
+            line(output, format!("{id} is lost: nothing of it can be listed"))?;
             continue;
         }
-        output.text(&format!("{id} is not whole, at {}:", counted(places, "place", "places")))?;
+        line(output, format!("{id} is not whole, at {}:", counted(places, "place", "places")))?;
         let shown = if output.verbose > 0 { affected.touched.len() } else { SHOWN };
         for touched in affected.touched.iter().take(shown) {
-            output.text(&format!("  {}", place(touched)))?;
+            line(output, format!("  {}", place(touched)))?;
         }
         let rest = places.saturating_sub(u64::try_from(shown).unwrap_or(u64::MAX));
         if rest > 0 {
-            output.text(&format!("  and {} more", count(rest)))?;
+            line(output, format!("  and {} more", count(rest)))?;
         }
     }
     Ok(())
@@ -188,7 +193,7 @@ pub(super) fn not_restored(report: &CheckReport, output: Output) -> Result<(), F
         fields.insert("message".to_owned(), json!(why));
         output.event(Event::File, "file.not-restored", Value::Object(fields))?;
         let (path, snapshot) = (names::path(&failed.path), short(&snapshot));
-        output.text(&format!("Not restored: {path} of snapshot {snapshot}: {why}"))?;
+        line(output, format!("Not restored: {path} of snapshot {snapshot}: {why}"))?;
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use heirloom_engine::deletion::Running;
 use heirloom_engine::prune::{Action, PrunePlan, PruneReport};
-use heirloom_engine::repository::Running;
 use serde_json::{Value, json};
 
 use crate::explain;
@@ -181,9 +181,13 @@ pub(super) fn report(report: &PruneReport, taken: Duration) -> String {
     if report.postponed_packs > 0 {
         say(format!("{} packs are left for the next prune", count(report.postponed_packs)));
     }
-    if report.waiting_packs > 0 {
-        let packs = counted(report.waiting_packs, "pack is", "packs are");
-        say(format!("{packs} condemned, and deleted by a later prune, when these have ended:"));
+    if !report.waiting_for.is_empty() {
+        say(if report.waiting_packs > 0 {
+            let packs = counted(report.waiting_packs, "pack is", "packs are");
+            format!("{packs} condemned, and deleted by a later prune, when these have ended:")
+        } else {
+            "What an earlier prune condemned cannot be read; nothing is deleted before these have ended:".to_owned()
+        });
         for session in &report.waiting_for {
             say(format!("  {}", running(session)));
         }

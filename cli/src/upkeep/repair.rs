@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use heirloom_engine::check::repair::{self, Part, Repairer};
 use heirloom_engine::clock::Clock as _;
 use heirloom_engine::progress::Progress;
+use heirloom_engine::repair::{self, Part, Repairer};
 use heirloom_engine::repository::SessionNote;
 
 use super::repair_words as words;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use heirloom_engine::check::repair::{RepairPlan, RepairReport, Step};
+use heirloom_engine::repair::{RepairPlan, RepairReport, Step};
 use serde_json::{Value, json};
 
 use super::check_words;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::report::{NotRestored, RestoreTest, Standing};
+use super::{NotRestored, RestoreTest, Standing};
 use crate::clock::{Clock, random};
 use crate::error::{FormatError, ReadError};
 use crate::id::NodeId;

@@ -8,7 +8,7 @@ use crate::crypto::object::parse_map;
 use crate::error::FormatError;
 use crate::id::RepositoryId;
 
-/// Packs are never made smaller on purpose.
+/// Packs are never made smaller on purpose. Simulated clients store little, and shall have many.
 pub const PACK_BYTES_MIN: u32 = if cfg!(feature = "weakened") { 4 << 10 } else { 1 << 20 };
 /// Packs are never made larger on purpose; with padding they stay below the limit of an object.
 pub const PACK_BYTES_MAX: u32 = 48 << 20;

@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, HashSet};
 use super::survey::Survey;
 use super::usage::{PackUse, Usage};
 use super::{PruneError, PruneOptions};
+use crate::deletion::Running;
 use crate::error::Problem;
 use crate::id::{PackId, SessionId};
 use crate::index::{FrameInfo, IndexSet, SegmentName, Trust};
-use crate::repository::{Catalogue, Repository, Running};
+use crate::repository::{Catalogue, Repository};
 
 /// So many small packs of one kind are put together.
 const SMALL_PACKS_MIN: usize = 8;
@@ -83,6 +84,15 @@ impl PrunePlan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty() && !self.reindex && self.forgotten.is_empty() && self.condemned == 0
+    }
+
+    /// There are condemned lists that cannot be read: nothing is done until those have ended who may know what is in them.
+    pub(super) fn wait_for_all(&mut self, unreadable: Vec<Problem>) {
+        self.in_flight += u64::try_from(self.changes.len()).unwrap_or(0);
+        self.changes.clear();
+        self.forgotten.clear();
+        (self.freed, self.copied, self.condemned, self.reindex) = (0, 0, 0, false);
+        self.problems.extend(unreadable);
     }
 
     /// The packs with one of these actions.

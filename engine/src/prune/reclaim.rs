@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::plan::damaged_segments;
 use super::survey::{Survey, judge, mark};
 use super::{PruneError, PruneOptions, PruneReport};
+use crate::deletion::Running;
 use crate::error::{Problem, ReadError};
 use crate::id::{BlobPrefix, GenerationId, PackId, SessionId};
 use crate::index::IndexSet;
@@ -14,7 +15,7 @@ use crate::looks::{Look, is_left_out};
 use crate::pack::BlobKind;
 use crate::progress::Progress;
 use crate::reach::Reach;
-use crate::repository::{Catalogue, Lane, Repository, RepositoryError, Running, Session};
+use crate::repository::{Catalogue, Lane, Repository, RepositoryError, Session};
 
 /// Condemned lists that nobody needs to be waited for any more.
 struct Ready {
@@ -165,12 +166,14 @@ fn delete(
     let forgotten = snapshots.forgotten.iter().map(|snapshot| snapshot.session);
     let forgotten: Vec<SessionId> = forgotten.chain(snapshots.moot).collect();
     session.delete_records(&forgotten)?;
-    let gone: Vec<PackId> = ready
+    let mut gone: Vec<PackId> = ready
         .packs
         .iter()
         .filter(|pack| catalogue.stored().contains_key(*pack) && !held_back.contains(*pack))
         .copied()
         .collect();
+    // Nothing that others see shall depend on chance.
+    gone.sort_unstable();
     session.delete_packs(&gone)?;
     for (generation, packs) in ready.lists {
         if !packs.iter().any(|pack| held_back.contains(pack)) {

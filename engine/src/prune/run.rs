@@ -8,9 +8,11 @@ use super::reclaim::{Found, is_dead, reclaim};
 use super::repack::repack;
 use super::survey::{Survey, go_on};
 use super::{PruneError, PruneOptions, PruneReport};
+use crate::deletion::Running;
+use crate::error::Problem;
 use crate::id::{GenerationId, PackId};
 use crate::progress::Progress;
-use crate::repository::{Compression, Repository, RepositoryError, Running, Session};
+use crate::repository::{Compression, Repository, RepositoryError, Session};
 
 /// What a prune would do now. Writes nothing.
 pub fn plan(
@@ -22,13 +24,15 @@ pub fn plan(
     let now_ns = repository.clock().now_ns();
     let mut running = repository.running()?;
     running.retain(|session| !is_dead(session, now_ns, options));
-    if !generations.damaged.is_empty() && !running.is_empty() {
-        return Err(PruneError::UnknownCondemned { problems: generations.damaged });
-    }
+    let may_delete = generations.damaged.is_empty() || running.is_empty();
     let condemned: HashSet<PackId> =
         generations.lists.into_iter().flat_map(|list| list.packs).collect();
     let mut survey = Survey::take(repository, running, options, progress)?;
-    Ok(make(repository, &mut survey, &condemned, options)?.0)
+    let (mut plan, _) = make(repository, &mut survey, &condemned, options)?;
+    if !may_delete {
+        plan.wait_for_all(generations.damaged);
+    }
+    Ok(plan)
 }
 
 /// Plans, hands the plan to `show`, and carries it out.
@@ -68,10 +72,16 @@ fn steps(
 ) -> Result<(), PruneError> {
     session.try_deleting()?;
     let running = bury((session, repository), options, report)?;
-    clear_unreadable((session, repository), &running, report)?;
+    let unreadable = clear_unreadable((session, repository), &running, report)?;
     let mut survey = Survey::take(repository, running, options, progress.as_ref())?;
     let condemned = session.condemned().clone();
-    let (plan, usage) = make(repository, &mut survey, &condemned, options)?;
+    let (mut plan, usage) = make(repository, &mut survey, &condemned, options)?;
+    if !unreadable.is_empty() {
+        plan.wait_for_all(unreadable);
+        report.waiting_for = std::mem::take(&mut survey.running);
+        show(&plan);
+        return Ok(());
+    }
     show(&plan);
     let tasks = (&plan, &survey, &usage);
     let drop = repack((session, repository), tasks, options, (progress.as_ref(), report))?;
@@ -89,22 +99,22 @@ fn steps(
 }
 
 /// Takes away condemned lists that cannot be read. Whoever wrote one, or read it when it was whole, and carries it
-/// out, is a session; when there is none, nobody does.
+/// out, is a session; when there is none, nobody does. Returns those that have to stay until then.
 fn clear_unreadable(
     (session, repository): (&Session<'_>, &Repository),
     running: &[Running],
     report: &mut PruneReport,
-) -> Result<(), PruneError> {
+) -> Result<Vec<Problem>, PruneError> {
     let problems = repository.generations()?.damaged;
-    if !running.is_empty() && !problems.is_empty() {
-        return Err(PruneError::UnknownCondemned { problems });
+    if !running.is_empty() {
+        return Ok(problems);
     }
     for problem in &problems {
         let name = problem.damaged_object().and_then(|name| name.strip_prefix("condemned/"));
         name.and_then(GenerationId::from_hex).map_or(Ok(()), |id| session.close_generation(id))?;
     }
     report.problems.extend(problems);
-    Ok(())
+    Ok(Vec::new())
 }
 
 /// Declares sessions dead that are too old, whatever else is to be done. Returns the others.

@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use super::{PruneError, PruneOptions};
+use crate::deletion::Running;
 use crate::error::{ErrorKind, Problem, ReadError};
 use crate::id::{NodeId, SessionId};
 use crate::index::Marks;
 use crate::progress::Progress;
 use crate::reach::Reach;
-use crate::repository::{Repository, RepositoryError, Running, Snapshots};
+use crate::repository::{Repository, RepositoryError, Snapshots};
 use crate::snapshot::Snapshot;
 
 /// A look at the whole repository.

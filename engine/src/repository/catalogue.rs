@@ -18,8 +18,8 @@ use crate::pack::{
 /// How often loading starts over because somebody replaced segments meanwhile.
 const ATTEMPTS: u32 = 8;
 
-/// Segments of one size class that are merged into one when there are this many.
-const MERGE_COUNT: usize = 8;
+/// Segments of one size class that are merged into one when there are this many. Simulated clients write few of them.
+const MERGE_COUNT: usize = if cfg!(feature = "weakened") { 2 } else { 8 };
 
 /// A segment above this number of blobs is not merged any more.
 const MERGE_BLOBS_MAX: usize = 1 << 20;
@@ -71,7 +71,7 @@ impl Catalogue {
     }
 
     /// Segments that are there still and that others replace.
-    pub(super) fn replaced(&self) -> &[SegmentName] {
+    pub(crate) fn replaced(&self) -> &[SegmentName] {
         &self.replaced
     }
 
@@ -159,7 +159,7 @@ impl Repository {
     }
 
     /// The next look loads the index anew.
-    pub(super) fn forget_catalogue(&self) {
+    pub(crate) fn forget_catalogue(&self) {
         *self.catalogue_slot() = None;
     }
 

@@ -67,7 +67,7 @@ impl Repository {
     }
 
     /// Sessions that somebody declared dead.
-    pub(super) fn fenced(
+    pub(crate) fn fenced(
         &self,
         problems: &mut Vec<Problem>,
     ) -> Result<HashSet<SessionId>, RepositoryError> {
@@ -103,7 +103,7 @@ impl Repository {
     }
 
     /// Names a session that is writing, or died writing, and says since when, for reports.
-    pub(super) fn sealed_map<T: serde::de::DeserializeOwned>(
+    pub(crate) fn sealed_map<T: serde::de::DeserializeOwned>(
         &self,
         kind: ObjectKind,
         name: &str,

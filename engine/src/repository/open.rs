@@ -51,7 +51,7 @@ pub struct Context {
 pub struct Repository {
     pub(super) storage: Arc<dyn Storage>,
     pub(super) context: Context,
-    pub(super) keys: Keys,
+    pub(crate) keys: Keys,
     pub(super) description: Description,
     pub(super) pack_bytes: u32,
     pub(super) opened_with: SlotId,

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _, future, stream};
 use serde::{Deserialize, Serialize};
 
 use super::catalogue::Catalogue;
@@ -35,15 +36,15 @@ pub struct SessionNote {
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct CondemnedList {
+pub(crate) struct CondemnedList {
     #[serde(with = "serde_bytes")]
-    pub(super) packs: Vec<u8>,
+    pub(crate) packs: Vec<u8>,
 }
 
 /// What nobody may refer to any more.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Condemned {
-    pub(super) packs: Arc<HashSet<PackId>>,
+pub(crate) struct Condemned {
+    pub(crate) packs: Arc<HashSet<PackId>>,
     /// A list exists that cannot be read: any pack may be in it, so none that is there already is trusted.
     unreadable: bool,
 }
@@ -69,12 +70,12 @@ fn is_trusted(catalogue: &Catalogue, condemned: &Condemned, prefix: &BlobPrefix)
 /// A running writer.
 #[derive(Debug)]
 pub struct Session<'r> {
-    pub(super) repository: &'r Repository,
-    pub(super) id: SessionId,
-    pub(super) shared: Shared,
+    pub(crate) repository: &'r Repository,
+    pub(crate) id: SessionId,
+    pub(crate) shared: Shared,
     upload: Option<Upload>,
     pub(super) catalogue: Arc<Catalogue>,
-    pub(super) condemned: Condemned,
+    pub(crate) condemned: Condemned,
     fresh: IndexSet,
     fresh_bytes: u64,
     snapshots: Snapshots,
@@ -371,11 +372,23 @@ impl Repository {
         Ok(Known { catalogue: self.catalogue()?, condemned: Condemned::default() })
     }
 
-    pub(super) fn put(&self, name: &str, bytes: Bytes) -> Result<(), RepositoryError> {
+    pub(crate) fn put(&self, name: &str, bytes: Bytes) -> Result<(), RepositoryError> {
         Ok(self.context.runtime.block_on(self.storage.put(name, bytes))?)
     }
 
-    pub(super) fn delete(&self, name: &str) -> Result<(), RepositoryError> {
+    /// Deletes several objects, as many at a time as the store likes.
+    pub(crate) fn delete_all(
+        &self,
+        names: impl Iterator<Item = String>,
+    ) -> Result<(), RepositoryError> {
+        let parallel = self.storage.capabilities().parallel.max(1);
+        let deletions = names.map(|name| async move { self.storage.delete(&name).await });
+        let done =
+            stream::iter(deletions).buffered(parallel).try_for_each(|()| future::ready(Ok(())));
+        Ok(self.context.runtime.block_on(done)?)
+    }
+
+    pub(crate) fn delete(&self, name: &str) -> Result<(), RepositoryError> {
         Ok(self.context.runtime.block_on(self.storage.delete(name))?)
     }
 }

@@ -6,9 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use heirloom_engine::check::repair::{self, Part, Repairer, Step};
 use heirloom_engine::check::{self, Affected, CheckOptions, CheckReport, Choice, Touched, Weight};
 use heirloom_engine::progress::Progress;
+use heirloom_engine::repair::{self, Part, Repairer, Step};
 use heirloom_engine::repository::Repository;
 use heirloom_kit::{Client, CollectedProgress, MemoryStorage, back_up, restore_to};
 

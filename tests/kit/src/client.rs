@@ -121,7 +121,12 @@ impl Client {
 
     /// Opens the repository.
     pub fn open(&self) -> Result<Repository, RepositoryError> {
-        Repository::open(Arc::clone(&self.storage), &[identity()], self.context.clone())
+        self.open_with(identity())
+    }
+
+    /// The same with another key.
+    pub fn open_with(&self, credential: Credential) -> Result<Repository, RepositoryError> {
+        Repository::open(Arc::clone(&self.storage), &[credential], self.context.clone())
     }
 }
 

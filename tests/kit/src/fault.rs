@@ -59,7 +59,7 @@ pub enum Counted {
 pub struct FaultStorage {
     inner: Arc<dyn Storage>,
     counted: Counted,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +68,7 @@ struct State {
     faults: BTreeMap<u64, Fault>,
     dead: bool,
     full: bool,
+    denied: Option<&'static str>,
     struck: Vec<String>,
 }
 
@@ -81,7 +82,12 @@ enum Effect {
 impl FaultStorage {
     /// A store without faults so far.
     pub fn new(inner: Arc<dyn Storage>, counted: Counted) -> Arc<Self> {
-        Arc::new(Self { inner, counted, state: Mutex::default() })
+        Arc::new(Self { inner, counted, state: Arc::default() })
+    }
+
+    /// Another store of the same client: numbered together with this one, and dead when this one is.
+    pub fn beside(&self, inner: Arc<dyn Storage>) -> Arc<Self> {
+        Arc::new(Self { inner, counted: self.counted, state: Arc::clone(&self.state) })
     }
 
     /// The `number`-th operation from now on (1 is the next) gets this fault.
@@ -89,6 +95,11 @@ impl FaultStorage {
         let mut state = self.state();
         let due = state.operations + number;
         state.faults.insert(due, fault);
+    }
+
+    /// From now on the store permits nobody this operation; `None`: everything is permitted again.
+    pub fn deny(&self, operation: Option<&'static str>) {
+        self.state().denied = operation;
     }
 
     /// How many operations were numbered so far.
@@ -118,6 +129,9 @@ impl FaultStorage {
         }
         if state.full && call.operation == "put" {
             return Err(call.no_space());
+        }
+        if state.denied == Some(call.operation) {
+            return Err(call.denied());
         }
         if self.counted == Counted::Changes && !matches!(call.operation, "put" | "delete") {
             return Ok(None);
@@ -174,6 +188,10 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
+    fn denied(self) -> StorageError {
+        StorageError { kind: ErrorKind::PermissionDenied, ..self.error(false) }
+    }
+
     fn no_space(self) -> StorageError {
         StorageError { kind: ErrorKind::NoSpace, ..self.error(false) }
     }

@@ -5,12 +5,8 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use futures::{StreamExt as _, TryStreamExt as _, future, stream};
 use serde::{Deserialize, Serialize};
 
-use super::catalogue::Catalogue;
-use super::session::{CondemnedList, SessionNote};
-use super::{Repository, RepositoryError, Session};
 use crate::clock::random;
 use crate::crypto::{ObjectKind, padded_map, parse_padded_map};
 use crate::error::{ErrorKind, FormatError, Problem};
@@ -18,6 +14,9 @@ use crate::id::{GenerationId, PackId, SessionId};
 use crate::index::{Segment, SegmentName, Trust};
 use crate::looks::{Look, is_left_out};
 use crate::pack::PackRecord;
+use crate::repository::{
+    Catalogue, CondemnedList, Repository, RepositoryError, Session, SessionNote,
+};
 use crate::snapshot::{self, Snapshot};
 
 /// A rewritten index has at most this many blobs in a segment, so that it stays below the limit of an object.
@@ -134,6 +133,7 @@ impl Repository {
         }
         let has_list = |id: &GenerationId| found.lists.iter().any(|list| list.id == *id);
         found.carried_out = waits.into_iter().filter(|id| !has_list(id)).collect();
+        found.carried_out.sort_unstable();
         Ok(found)
     }
 
@@ -313,6 +313,9 @@ impl Session<'_> {
         }
         if touched || !superseded.is_empty() {
             self.put_rewritten(&mut to_write, &mut superseded)?;
+        } else {
+            // They may list packs that go away, and would count again if their replacement were distrusted one day.
+            superseded.extend(catalogue.replaced());
         }
         Ok(superseded)
     }
@@ -352,15 +355,5 @@ impl Session<'_> {
     pub fn close_generation(&self, generation: GenerationId) -> Result<(), RepositoryError> {
         self.repository.delete(&format!("condemned/{generation}"))?;
         self.repository.delete(&waits_name(generation))
-    }
-}
-
-impl Repository {
-    fn delete_all(&self, names: impl Iterator<Item = String>) -> Result<(), RepositoryError> {
-        let parallel = self.storage.capabilities().parallel.max(1);
-        let deletions = names.map(|name| async move { self.storage.delete(&name).await });
-        let done =
-            stream::iter(deletions).buffered(parallel).try_for_each(|()| future::ready(Ok(())));
-        Ok(self.context.runtime.block_on(done)?)
     }
 }

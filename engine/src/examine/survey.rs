@@ -25,30 +25,30 @@ const ATTEMPTS: u32 = 8;
 const BATCH: usize = 256;
 
 /// A session that has been there for longer is mentioned: a prune declares it dead.
-pub(super) const OLD_SESSION_NS: i128 = 3 * 24 * 3600 * 1_000_000_000;
+pub(crate) const OLD_SESSION_NS: i128 = 3 * 24 * 3600 * 1_000_000_000;
 
 /// What a segment of the store says about a pack.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Indexed {
-    pub(super) segment: SegmentName,
-    pub(super) size: u64,
+pub(crate) struct Indexed {
+    pub(crate) segment: SegmentName,
+    pub(crate) size: u64,
     /// Stands for all else that it says, see [`digest`].
-    pub(super) digest: [u8; 32],
+    pub(crate) digest: [u8; 32],
     /// Whether writers rely on it.
-    pub(super) trusted: bool,
+    pub(crate) trusted: bool,
 }
 
 /// What a store holds.
 #[derive(Debug, Default)]
-pub(super) struct Survey {
-    pub(super) findings: Vec<Finding>,
-    pub(super) counts: Counts,
-    pub(super) snapshots: Vec<(Snapshot, Standing)>,
-    pub(super) stored: BTreeMap<PackId, u64>,
-    pub(super) indexed: Arc<HashMap<PackId, Vec<Indexed>>>,
-    pub(super) condemned: HashSet<PackId>,
+pub(crate) struct Survey {
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) counts: Counts,
+    pub(crate) snapshots: Vec<(Snapshot, Standing)>,
+    pub(crate) stored: BTreeMap<PackId, u64>,
+    pub(crate) indexed: Arc<HashMap<PackId, Vec<Indexed>>>,
+    pub(crate) condemned: HashSet<PackId>,
     /// The names of all segments.
-    pub(super) segments: Vec<String>,
+    pub(crate) segments: Vec<String>,
 }
 
 /// What fits in a list of ids; the field has another name in each kind of list.
@@ -59,7 +59,7 @@ struct IdList {
 }
 
 /// All that a segment says about a pack, in 32 bytes.
-pub(super) fn digest(record: &PackRecord) -> [u8; 32] {
+pub(crate) fn digest(record: &PackRecord) -> [u8; 32] {
     let mut table = Vec::new();
     record.table.encode(&mut table);
     let mut hasher = blake3::Hasher::new();
@@ -70,7 +70,7 @@ pub(super) fn digest(record: &PackRecord) -> [u8; 32] {
 
 impl Survey {
     /// Looks at everything. Segments that are replaced meanwhile make it look again.
-    pub(super) fn take(
+    pub(crate) fn take(
         repository: &Repository,
         progress: &dyn Progress,
     ) -> Result<Self, RepositoryError> {
@@ -93,7 +93,7 @@ impl Survey {
         }
     }
 
-    pub(super) fn find(&mut self, object: impl Into<String>, weight: Weight, fault: Fault) {
+    pub(crate) fn find(&mut self, object: impl Into<String>, weight: Weight, fault: Fault) {
         self.findings.push(Finding { object: object.into(), weight, fault });
     }
 
@@ -393,7 +393,7 @@ impl Survey {
     }
 
     /// Packs that snapshots need ought to be in the index, though readers find them.
-    pub(super) fn weigh_unindexed(&mut self, needed: &HashSet<PackId>) {
+    pub(crate) fn weigh_unindexed(&mut self, needed: &HashSet<PackId>) {
         for finding in &mut self.findings {
             let pack = finding.object.strip_prefix("packs/").and_then(PackId::from_hex);
             if finding.fault == Fault::Unindexed && pack.is_some_and(|pack| needed.contains(&pack))
@@ -404,14 +404,14 @@ impl Survey {
     }
 
     /// Whether somebody has changed the index since.
-    pub(super) fn is_outdated(&self, repository: &Repository) -> Result<bool, RepositoryError> {
+    pub(crate) fn is_outdated(&self, repository: &Repository) -> Result<bool, RepositoryError> {
         let now = repository.list("index/")?.into_iter().map(|object| object.name);
         let now: Vec<String> = now.filter(|name| SegmentName::parse(name).is_some()).collect();
         Ok(now != self.segments)
     }
 
     /// Packs whose size is not what every segment says: to be read whole, whatever was asked for.
-    pub(super) fn suspicious(&self) -> Vec<PackId> {
+    pub(crate) fn suspicious(&self) -> Vec<PackId> {
         let differs = |(pack, size): &(&PackId, &u64)| {
             let said = self.indexed.get(*pack).map(Vec::as_slice).unwrap_or_default();
             said.iter().any(|said| said.size != **size) || **size > OBJECT_BYTES_MAX

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{RepairPlan, RepairReport, Repairer, Step, Work, is_damaged};
-use crate::check::affected::{Damage, Found};
-use crate::check::report::{Fault, Standing, Weight};
 use crate::error::ReadError;
+use crate::examine::{Damage, Fault, Found, Standing, Weight};
 use crate::id::{NodeId, SessionId};
 use crate::progress::Progress;
 use crate::repository::{Lane, Repository, RepositoryError, Session};

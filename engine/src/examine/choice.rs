@@ -33,14 +33,14 @@ pub enum Choice {
 
 /// Packs to be read, in this order.
 #[derive(Debug, Default)]
-pub(super) struct Chosen {
-    pub(super) packs: Vec<PackId>,
-    pub(super) seed: Option<u64>,
+pub(crate) struct Chosen {
+    pub(crate) packs: Vec<PackId>,
+    pub(crate) seed: Option<u64>,
 }
 
 impl Choice {
     /// Chooses among the packs of a store, by their sizes and when they were last read.
-    pub(super) fn choose(
+    pub(crate) fn choose(
         self,
         stored: &BTreeMap<PackId, u64>,
         ledger: &HashMap<PackId, i64>,

@@ -23,15 +23,15 @@ const FAILURES_MAX: u32 = 3;
 
 /// What is wrong with a pack, and what of it can still be read.
 #[derive(Debug)]
-pub(super) struct Broken {
-    pub(super) fault: Fault,
+pub(crate) struct Broken {
+    pub(crate) fault: Fault,
     /// Blobs that were read and have their ids.
-    pub(super) intact: HashSet<BlobPrefix>,
+    pub(crate) intact: HashSet<BlobPrefix>,
 }
 
 /// What became of a pack that was to be read.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Intact,
     /// Gone since it was listed.
     Gone,
@@ -39,18 +39,18 @@ pub(super) enum Verdict {
 }
 
 /// What a look at the blobs of a pack gives away, one by one: prefix and plain bytes.
-pub(super) type Salvage<'a> =
+pub(crate) type Salvage<'a> =
     dyn FnMut(BlobKind, BlobPrefix, &[u8]) -> Result<(), RepositoryError> + 'a;
 
 /// Reads packs; shared by the threads that do.
-pub(super) struct PackReader<'a> {
-    pub(super) repository: &'a Repository,
+pub(crate) struct PackReader<'a> {
+    pub(crate) repository: &'a Repository,
     indexed: Arc<HashMap<PackId, Vec<Indexed>>>,
     sessions: Mutex<HashMap<Encapsulation, SessionKey>>,
 }
 
 impl<'a> PackReader<'a> {
-    pub(super) fn new(repository: &'a Repository, survey: &Survey) -> Self {
+    pub(crate) fn new(repository: &'a Repository, survey: &Survey) -> Self {
         let indexed = Arc::clone(&survey.indexed);
         Self { repository, indexed, sessions: Mutex::default() }
     }
@@ -79,7 +79,7 @@ impl<'a> PackReader<'a> {
     }
 
     /// Reads one pack, and gives every blob that is right to `salvage`.
-    pub(super) fn read(
+    pub(crate) fn read(
         &self,
         pack: PackId,
         opener: &mut FrameOpener,
@@ -183,7 +183,7 @@ impl<'a> PackReader<'a> {
     }
 
     /// Reads many packs, in this order, until `enough` says so.
-    pub(super) fn read_all(
+    pub(crate) fn read_all(
         &self,
         packs: &[PackId],
         progress: &dyn Progress,
@@ -238,13 +238,13 @@ impl Opened {
 
 /// What came of reading many packs.
 #[derive(Debug, Default)]
-pub(super) struct Sweep {
+pub(crate) struct Sweep {
     /// Packs that were read, and whether they are what was put.
-    pub(super) verdicts: Vec<(PackId, bool)>,
-    pub(super) bytes: u64,
-    pub(super) broken: HashMap<PackId, Broken>,
+    pub(crate) verdicts: Vec<(PackId, bool)>,
+    pub(crate) bytes: u64,
+    pub(crate) broken: HashMap<PackId, Broken>,
     /// Packs that were not read.
-    pub(super) unread: usize,
+    pub(crate) unread: usize,
 }
 
 impl Sweep {
@@ -262,7 +262,7 @@ impl Sweep {
 }
 
 /// What nothing refers to, or what is to be deleted, may be as broken as it likes.
-pub(super) fn finding(pack: PackId, fault: &Fault, survey: &Survey) -> Finding {
+pub(crate) fn finding(pack: PackId, fault: &Fault, survey: &Survey) -> Finding {
     let matters = survey.indexed.contains_key(&pack) && !survey.condemned.contains(&pack);
     let weight = if matters { Weight::Damage } else { Weight::Remark };
     Finding { object: format!("packs/{pack}"), weight, fault: fault.clone() }

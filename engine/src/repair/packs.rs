@@ -6,9 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{RepairPlan, RepairReport, Repairer, Step, Work};
-use crate::check::packs::{PackReader, finding};
-use crate::check::report::{Fault, Weight};
-use crate::check::survey::Survey;
+use crate::examine::{Fault, PackReader, Survey, Weight, finding};
 use crate::id::{BlobPrefix, PackId};
 use crate::pack::{BlobKind, FrameOpener};
 use crate::progress::Progress;

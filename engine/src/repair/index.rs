@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{RepairPlan, RepairReport, Repairer, Step, Work, is_damaged};
-use crate::check::report::{Fault, Weight};
+use crate::examine::{Fault, Weight};
 use crate::id::{PackId, SessionId};
 use crate::index::SegmentName;
 use crate::progress::Progress;

@@ -15,11 +15,8 @@ mod snapshots;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::affected::Damage;
-use super::packs::PackReader;
-use super::report::{Affected, Fault, Finding};
-use super::{CheckOptions, Choice, Examined, examine};
 use crate::error::FormatError;
+use crate::examine::{Affected, Choice, Damage, Examined, Fault, Finding, PackReader, examine};
 use crate::id::{PackId, SessionId};
 use crate::progress::Progress;
 use crate::repository::{Compression, Repository, RepositoryError, Saying, Session, SessionNote};
@@ -191,8 +188,7 @@ impl<'r> Work<'r> {
             Part::Snapshots { read_data, .. } => *read_data,
         };
         let read = all.then_some(Choice::All);
-        let options = CheckOptions { read, ..CheckOptions::default() };
-        let examined = examine(repository, &options, progress, &|| false)?;
+        let examined = examine(repository, read, progress, &|| false)?;
         Ok(Self { repository, examined })
     }
 

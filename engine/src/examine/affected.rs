@@ -23,7 +23,7 @@ const TOUCHED_MAX: usize = 1000;
 const DEPTH_MAX: u32 = 64;
 
 /// What is lost, and what of the trees that touches.
-pub(super) struct Damage<'r> {
+pub(crate) struct Damage<'r> {
     repository: &'r Repository,
     lost: Arc<HashSet<BlobPrefix>>,
     /// Nodes that were looked at, and whether something lost lies at or below them.
@@ -31,12 +31,12 @@ pub(super) struct Damage<'r> {
 }
 
 impl<'r> Damage<'r> {
-    pub(super) fn new(repository: &'r Repository, lost: HashSet<BlobPrefix>) -> Self {
+    pub(crate) fn new(repository: &'r Repository, lost: HashSet<BlobPrefix>) -> Self {
         Self { repository, lost: Arc::new(lost), touched: HashMap::new() }
     }
 
     /// Blobs that cannot be read.
-    pub(super) fn lost(&self) -> Arc<HashSet<BlobPrefix>> {
+    pub(crate) fn lost(&self) -> Arc<HashSet<BlobPrefix>> {
         Arc::clone(&self.lost)
     }
 
@@ -92,7 +92,7 @@ impl<'r> Damage<'r> {
     }
 
     /// Walks a tree. Without `whole`, nodes that damage does not touch are passed over.
-    pub(super) fn walk(
+    pub(crate) fn walk(
         &mut self,
         root: NodeId,
         whole: bool,
@@ -133,7 +133,7 @@ impl<'r> Damage<'r> {
     }
 
     /// What damage does to a snapshot; `None` if nothing.
-    pub(super) fn affects(
+    pub(crate) fn affects(
         &mut self,
         snapshot: &Snapshot,
         standing: Standing,
@@ -178,7 +178,7 @@ impl<'r> Damage<'r> {
 }
 
 /// What a walk meets.
-pub(super) enum Found<'a> {
+pub(crate) enum Found<'a> {
     /// An entry that is whole, or that nothing was said to be wrong about.
     Whole(&'a TreeCursor, Entry),
     /// An entry whose content is not whole.

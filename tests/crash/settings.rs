@@ -1,0 +1,125 @@
+//! Commands that change who gets in, and what is kept.
+
+use std::sync::LazyLock;
+
+use anyhow::{Result, ensure};
+use heirloom_engine::crypto::{Credential, Recipient, SecretString, generate_identity};
+use heirloom_engine::repository::{NewSlot, RepositoryError};
+use heirloom_engine::retention::{Policy, Scope};
+use heirloom_kit::{Client, identity, identity_slot};
+
+use crate::case::{Case, Said};
+use crate::world::{World, saying};
+
+static SECOND: LazyLock<(SecretString, String)> = LazyLock::new(generate_identity);
+
+fn second() -> Credential {
+    Credential::IdentityFile { text: SECOND.0.clone(), name: "second".into() }
+}
+
+fn with_snapshot(seed: u64) -> Result<World> {
+    let mut world = World::new(seed)?;
+    world.write(0..2, 1, 5000)?;
+    world.take()?;
+    Ok(world)
+}
+
+fn add_key(_: &World, clients: &[Client], _: &mut Said) -> Result<()> {
+    let recipient = Recipient::Age(SECOND.1.clone());
+    let slot = NewSlot { recipient, label: "second".into(), recovery: false };
+    clients[0].open()?.add_slot(&[identity()], &slot)?;
+    Ok(())
+}
+
+fn opens_for_both(_: &World, clients: &[Client], said: &Said) -> Result<()> {
+    let slots = clients[0].open()?.slots()?;
+    let whole = slots.iter().filter(|slot| slot.kind != "damaged" && slot.label == "second");
+    ensure!(whole.count() > 0 || !said.done, "no second key: {slots:?}");
+    if said.done {
+        clients[0].open_with(second())?;
+    }
+    Ok(())
+}
+
+fn two_keys() -> Result<World> {
+    let mut world = with_snapshot(301)?;
+    let slot = world.open(&world.site().store)?.add_slot(&[identity()], &identity_slot())?;
+    world.note = slot.to_string();
+    Ok(world)
+}
+
+fn remove_key(world: &World, clients: &[Client], _: &mut Said) -> Result<()> {
+    match clients[0].open()?.remove_slot(&world.note) {
+        // It is gone already.
+        Ok(_) | Err(RepositoryError::UnknownSlot { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn one_key_is_left(world: &World, clients: &[Client], said: &Said) -> Result<()> {
+    let repository = clients[0].open()?;
+    let slots = repository.slots()?;
+    let left = slots.iter().any(|slot| slot.id.to_string() == world.note);
+    ensure!(!left || !said.done, "it is still there");
+    ensure!(slots.len() == 1 + usize::from(left), "{slots:?}");
+    let answer = repository.remove_slot("");
+    let is_refused = match &answer {
+        Err(RepositoryError::UnknownSlot { .. }) => left,
+        Err(RepositoryError::LastSlot) => !left,
+        _ => false,
+    };
+    ensure!(is_refused, "{answer:?}");
+    Ok(())
+}
+
+fn policy(min_keep: u32) -> Policy {
+    Policy { min_keep, tags: vec![vec!["kept".into()]], ..Policy::default() }
+}
+
+fn set_policy(_: &World, clients: &[Client], _: &mut Said) -> Result<()> {
+    clients[0].open()?.set_policy(Scope::default(), policy(2), &saying())?;
+    Ok(())
+}
+
+fn with_policy() -> Result<World> {
+    let world = with_snapshot(302)?;
+    world.open(&world.site().store)?.set_policy(Scope::default(), policy(1), &saying())?;
+    Ok(world)
+}
+
+fn one_policy_counts(_: &World, clients: &[Client], said: &Said) -> Result<()> {
+    let policies = clients[0].open()?.policies()?;
+    let kept: Vec<u32> = policies.in_force().map(|stored| stored.policy.min_keep).collect();
+    ensure!(kept == [2] || (kept == [1] && !said.done), "{kept:?}");
+    Ok(())
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    vec![
+        Case {
+            command: "key add",
+            situation: "one key",
+            world: || with_snapshot(300),
+            run: add_key,
+            holds: opens_for_both,
+            ..Case::default()
+        },
+        Case {
+            command: "key remove",
+            situation: "two keys",
+            world: two_keys,
+            run: remove_key,
+            holds: one_key_is_left,
+            ..Case::default()
+        },
+        Case {
+            command: "policy set",
+            situation: "in place of another one",
+            world: with_policy,
+            run: set_policy,
+            holds: one_policy_counts,
+            stays: &["policies/"],
+            ..Case::default()
+        },
+    ]
+}
