@@ -17,7 +17,7 @@ mod sorted;
 #[cfg(test)]
 mod tests;
 
-pub use self::marks::{Bits, Marked, Marks};
+pub use self::marks::{Bits, Marked, Marks, Visit};
 pub use self::segment::{Segment, SegmentName};
 pub use self::set::{IndexSet, Location, Trust};
 pub use self::sorted::{FrameInfo, PackInfo, Place, SortedSegment};

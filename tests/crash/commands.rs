@@ -7,10 +7,13 @@ use std::path::Path;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::case::{Case, Operations};
-use crate::{prunes, settings, writers};
+use crate::{points, prunes, repairs, settings, writers};
 
 fn cases() -> Vec<Case> {
-    [writers::cases(), prunes::cases(), settings::cases()].into_iter().flatten().collect()
+    [writers::cases(), prunes::cases(), repairs::cases(), settings::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// All cases of a command whose situations begin like this.
@@ -43,6 +46,8 @@ killed! {
     a_merging_prune_may_be_killed_anywhere: "prune" "small";
     a_prune_that_goes_on_may_be_killed_anywhere: "prune" "a condemned list";
     a_prune_that_meets_a_session_may_be_killed_anywhere: "prune" "a session";
+    repair_index_may_be_killed_anywhere: "repair index" "";
+    repair_snapshots_may_be_killed_anywhere: "repair snapshots" "";
     key_add_may_be_killed_anywhere: "key add" "";
     key_remove_may_be_killed_anywhere: "key remove" "";
     policy_set_may_be_killed_anywhere: "policy set" "";
@@ -52,6 +57,8 @@ fn table() -> Result<String> {
     let mut text = String::from(
         "| command | what it finds | looks | puts | deletions | points |\n|---|---|---|---|---|---|\n",
     );
+    let [looks, puts, deletes, points] = points::of_init()?;
+    writeln!(text, "| `init` | an empty store | {looks} | {puts} | {deletes} | {points} |")?;
     for case in cases() {
         let counted = case.count()?;
         let Operations { looks, puts, deletes } = counted;

@@ -7,6 +7,7 @@ mod fences;
 mod merging;
 mod points;
 mod prunes;
+mod repairs;
 mod scenario;
 mod settings;
 mod together;

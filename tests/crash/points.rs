@@ -1,12 +1,12 @@
 //! A client that is killed before, in or after any of its operations.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result, bail};
 use heirloom_engine::repository::RepositoryError;
 use heirloom_kit::{
-    Client, Counted, Fault, FaultStorage, MemoryStorage, back_up, prune_options, prune_with,
-    scratch_folder,
+    Client, Counted, Fault, FaultStorage, HookStorage, MemoryStorage, back_up, prune_options,
+    prune_with, scratch_folder,
 };
 
 use crate::scenario::Scenario;
@@ -54,6 +54,21 @@ fn check_init(number: u64, fault: Fault) -> Result<bool> {
     back_up(&repository, scratch_folder()?.path()).with_context(what)?;
     prune_with(&repository, &prune_options()).with_context(what)?;
     Ok(true)
+}
+
+/// Looks, puts and deletions of an `init`, and at how many points it is killed.
+pub(crate) fn of_init() -> Result<[u64; 4]> {
+    let seen = Arc::new(Mutex::new([0; 4]));
+    let counts = Arc::clone(&seen);
+    let hooked = HookStorage::new(MemoryStorage::new(), move |operation, _| {
+        let mut counts = counts.lock().expect("no holder of this lock panics");
+        let kind = ["put", "delete"].iter().position(|kind| *kind == operation);
+        counts[kind.map_or(0, |kind| kind + 1)] += 1;
+        counts[3] += 2 + u64::from(operation == "put");
+    });
+    Client::new(hooked, 1).init()?;
+    let counts = *seen.lock().expect("no holder of this lock panics");
+    Ok(counts)
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn targets(world: &World) -> BTreeSet<SessionId> {
 }
 
 /// Runs the command on copies, to learn what the trees hold that it makes.
-fn learn(
+pub(crate) fn learn(
     world: &mut World,
     run: fn(&World, &[Client], &mut Said) -> Result<()>,
     expected: &Path,

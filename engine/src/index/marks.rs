@@ -58,6 +58,9 @@ pub enum Marked {
     Unknown,
 }
 
+/// Takes a blob and all its places: segment, and place in it.
+pub type Visit<'v> = dyn FnMut(&BlobPrefix, &[(usize, Place)]) + 'v;
+
 impl Marks {
     /// Marks a blob. Of one that is in several segments it may say [`Marked::Now`] more than once.
     pub fn mark(&mut self, set: &IndexSet, prefix: &BlobPrefix) -> Marked {
@@ -86,7 +89,7 @@ impl Marks {
     /// Hands on every marked blob with all its places, in the order of the prefixes: segment, and place in it.
     ///
     /// Goes through all segments at once from start to end, which is many times faster than to look each blob up.
-    pub fn for_each(&self, set: &IndexSet, visit: &mut dyn FnMut(&BlobPrefix, &[(usize, Place)])) {
+    pub fn for_each(&self, set: &IndexSet, visit: &mut Visit<'_>) {
         let mut next = BinaryHeap::new();
         let prefix_at = |segment: usize, at: usize| {
             let prefix = set.segment(segment)?.prefix_at(at)?;
