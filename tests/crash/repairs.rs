@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, ensure};
-use heirloom_engine::repair::{Part, Repairer, Step, apply, plan};
 use heirloom_engine::progress::Progress;
+use heirloom_engine::repair::{Part, Repairer, Step, apply, plan};
 use heirloom_engine::repository::SessionNote;
 use heirloom_kit::{Client, CollectedProgress};
 

@@ -35,8 +35,9 @@ const fn reason(action: Action) -> &'static str {
 /// The plan for people; single packs with `-v`.
 pub(super) fn plan(plan: &PrunePlan, verbose: u8) -> String {
     let mut text = format!(
-        "{} need {} in {} of {}\n",
+        "{} {} {} in {} of {}\n",
         counted(plan.snapshots.try_into().unwrap_or(u64::MAX), "snapshot", "snapshots"),
+        if plan.snapshots == 1 { "needs" } else { "need" },
         counted(plan.blobs, "blob", "blobs"),
         counted(plan.packs, "pack", "packs"),
         bytes(plan.bytes),
@@ -173,8 +174,11 @@ pub(super) fn warnings(report: &PruneReport, output: Output) {
 
 /// The end for people.
 pub(super) fn report(report: &PruneReport, taken: Duration) -> String {
-    let mut text = format!("Freed {} in {}\n", bytes(report.freed_bytes), took(taken));
+    let mut text = String::new();
     let mut say = |line: String| writeln!(text, "{line}").expect("a String takes it");
+    if report.deleted_packs > 0 {
+        say(format!("Freed {} in {}", bytes(report.freed_bytes), took(taken)));
+    }
     if report.stored_bytes > 0 {
         say(format!("Stored {} anew", bytes(report.stored_bytes)));
     }

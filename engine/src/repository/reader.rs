@@ -329,7 +329,12 @@ impl Repository {
         self.pack_key(catalogue, location).map(|_key| ())
     }
 
-    /// Forgets keys and frames of packs; for whoever goes through many, each once.
+    /// Forgets the frames that were kept for the next blobs in them; for whoever has walked trees and does not again.
+    pub fn forget_frames(&self) {
+        *self.frames.recent() = Recent::default();
+    }
+
+    /// Forgets the key of a pack; for whoever goes through many, each once.
     pub fn forget_pack(&self, pack: &PackId) {
         self.frames.packs.lock().unwrap_or_else(PoisonError::into_inner).remove(pack);
     }
