@@ -86,7 +86,9 @@ impl Settings {
     }
 
     fn search(&self) -> Search {
-        Search { for_losses: self.crowded, with_log: self.replay }
+        // What this one prevents is a doubt, not a loss.
+        let for_losses = self.crowded && self.left_out != Some(Look::SnapshotAfterFence);
+        Search { for_losses, with_log: self.replay }
     }
 }
 

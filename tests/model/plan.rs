@@ -184,6 +184,14 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// Whether anything fails, apart from being late.
+    pub(crate) fn has_faults(&self) -> bool {
+        let faults = self.clients.iter().flat_map(|client| &client.faults);
+        faults.into_iter().any(|(_, fault)| !matches!(fault, Fault::Pause(_)))
+    }
+}
+
 fn start(seed: u64) -> Random {
     Random::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x6d6f_6465_6c)
 }

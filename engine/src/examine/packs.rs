@@ -189,6 +189,8 @@ impl<'a> PackReader<'a> {
         progress: &dyn Progress,
         enough: &(dyn Fn() -> bool + Sync),
     ) -> Result<Sweep, RepositoryError> {
+        let mut packs = packs.to_vec();
+        packs.sort_unstable();
         let state = Mutex::new((packs.iter(), Sweep::default(), 0_u32));
         let work = || -> Result<(), RepositoryError> {
             let mut opener = FrameOpener::default();
@@ -210,6 +212,8 @@ impl<'a> PackReader<'a> {
         };
         let held = HELD_BYTES_MAX / u64::from(self.repository.pack_bytes()).max(1);
         let workers = usize::try_from(held.max(2)).unwrap_or(2).min(self.repository.threads() + 1);
+        // Each has one call on its way.
+        let workers = workers.min(self.repository.parallel_calls());
         let results = thread::scope(|scope| {
             let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
             let joined = threads.into_iter().map(|thread| {

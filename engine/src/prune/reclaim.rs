@@ -176,7 +176,8 @@ fn delete(
     gone.sort_unstable();
     session.delete_packs(&gone)?;
     for (generation, packs) in ready.lists {
-        if !packs.iter().any(|pack| held_back.contains(pack)) {
+        let put_back = is_left_out(Look::CopiesFromCondemned);
+        if put_back || !packs.iter().any(|pack| held_back.contains(pack)) {
             session.close_generation(generation)?;
         }
     }

@@ -77,6 +77,8 @@ pub(super) fn plan(
             _ => {}
         }
     }
+    // A tombstone that makes no sense goes before the one that takes its name.
+    plan.steps.sort_by_key(|step| !matches!(step, Step::Delete { .. }));
     Ok(plan)
 }
 

@@ -206,6 +206,11 @@ impl Repository {
         self.context.threads.max(1)
     }
 
+    /// How many calls of the store are worth having in flight at once.
+    pub fn parallel_calls(&self) -> usize {
+        self.storage.capabilities().parallel.max(1)
+    }
+
     /// Target size of a packfile in bytes.
     pub fn pack_bytes(&self) -> u32 {
         self.pack_bytes

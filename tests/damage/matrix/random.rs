@@ -95,7 +95,7 @@ fn try_seed(rich: &Rich, other: &Rich, all: &Blobs, seed: u64) -> Result<()> {
 fn a_repair_never_takes_away_what_could_be_read() -> Result<()> {
     let (rich, other) = (Rich::new(11)?, Rich::new(12)?);
     let all = Blobs::of(&rich.specimen.lab.repository)?;
-    for seed in 0..if is_thorough() { 2000 } else { 40 } {
+    for seed in 0..if is_thorough() { 2000 } else { 100 } {
         try_seed(&rich, &other, &all, seed * 10).with_context(|| format!("seed {seed}"))?;
     }
     Ok(())

@@ -214,7 +214,7 @@ impl Rich {
         let (folder, rest) = name.split_once('/').unwrap_or(("", name));
         Some(match folder {
             "" => Kind::Description,
-            "keys" if rest.strip_suffix(".note").is_some() => Kind::KeyNote,
+            "keys" if rest.contains('.') => Kind::KeyNote,
             "keys" => Kind::KeySlot,
             "sessions" => Kind::Session,
             "packs" if self.tree_packs.iter().any(|pack| pack.to_string() == rest) => {
@@ -228,7 +228,7 @@ impl Rich {
             "snapshots" => Kind::Snapshot,
             "tombstones" => Kind::Tombstone,
             "fences" => Kind::Fence,
-            "condemned" if rest.strip_suffix(".waits").is_some() => Kind::Waits,
+            "condemned" if rest.contains('.') => Kind::Waits,
             "condemned" => Kind::Condemned,
             "policies" => Kind::Policy,
             _ => return None,
