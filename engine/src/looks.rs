@@ -1,7 +1,7 @@
 //! The looks of the protocol of sessions and deletion: at whom one must look before one may go on.
 //!
 //! A test can leave each of them out, in a build made for that (feature `weakened`), to show that the simulator of
-//! concurrent clients notices. In every other build [`is_left_out`] is `false` and costs nothing.
+//! concurrent clients notices. In every other build none is left out, and asking costs nothing.
 
 #[cfg(feature = "weakened")]
 use std::sync::atomic::{AtomicU8, Ordering};

@@ -395,7 +395,10 @@ fn files_of<'w>(world: &'w World, snapshot: &Snapshot) -> Result<&'w Files> {
     }
 }
 
-fn files_in(repository: &Repository, root: NodeId) -> Result<Vec<(Vec<u8>, Vec<u8>)>, ReadError> {
+/// Keys and bytes.
+type Restored = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn files_in(repository: &Repository, root: NodeId) -> Result<Restored, ReadError> {
     let mut nodes = repository;
     let mut cursor = TreeCursor::new(root);
     let mut files = Vec::new();

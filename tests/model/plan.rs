@@ -193,7 +193,7 @@ impl Plan {
 }
 
 fn start(seed: u64) -> Random {
-    Random::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x6d6f_6465_6c)
+    Random::new(seed.wrapping_mul(0x2545_f491_4f6c_dd1d) ^ 0x006d_6f64_656c)
 }
 
 fn draw_clients(random: &mut Random, kind: Kind) -> Vec<ClientPlan> {
@@ -261,7 +261,7 @@ impl Action {
 fn draw_files(random: &mut Random, crowded: bool) -> Files {
     let mut files = Files::new();
     let (small, paths) = if crowded { (3, 3) } else { (SMALL, PATHS) };
-    for _ in 0..1 + random.below(if crowded { 2 } else { 4 }) {
+    for _ in 0..=random.below(if crowded { 2 } else { 4 }) {
         let large = random.one_in(12);
         let number = if large { SMALL + random.index(LARGE) } else { random.index(small) };
         // Mostly the same content under the same path, so that parents matter.

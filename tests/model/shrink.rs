@@ -14,7 +14,7 @@ pub(crate) fn shrink(runner: &mut Runner, plan: Plan, search: Search) -> Plan {
     let mut smallest = plan;
     loop {
         let smaller = simpler(&smallest).into_iter();
-        let found = smaller.into_iter().find_map(|plan| go_wrong(runner, plan, search));
+        let found = smaller.into_iter().find_map(|plan| go_wrong(runner, &plan, search));
         match found {
             Some(plan) => smallest = plan,
             None => return smallest,
@@ -23,7 +23,7 @@ pub(crate) fn shrink(runner: &mut Runner, plan: Plan, search: Search) -> Plan {
 }
 
 /// The schedule with the choices by which it goes wrong, if there are such.
-fn go_wrong(runner: &mut Runner, plan: Plan, search: Search) -> Option<Plan> {
+fn go_wrong(runner: &mut Runner, plan: &Plan, search: Search) -> Option<Plan> {
     let first = plan.choices;
     (0..TRIES).find_map(|number| {
         let plan = Arc::new(Plan { choices: first.wrapping_add(number), ..plan.clone() });

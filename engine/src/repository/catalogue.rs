@@ -38,8 +38,6 @@ pub struct Catalogue {
     fenced: HashSet<SessionId>,
     damaged: Vec<(String, FormatError)>,
     foreign: Vec<String>,
-    /// When the look into packs that no segment knows began and ended, if there was one; in ns since 1970.
-    completed_ns: Option<(i128, i128)>,
     /// The packs that the store had then, and their sizes.
     stored: HashMap<PackId, u64>,
 }
@@ -154,8 +152,20 @@ impl Repository {
         let mut catalogue = self.load_catalogue()?;
         catalogue.set.distrust_packs(condemned.iter().copied());
         let catalogue = Arc::new(catalogue);
+        self.doubt_catalogue();
         *self.catalogue_slot() = Some(Arc::clone(&catalogue));
         Ok(catalogue)
+    }
+
+    /// Whoever misses a blob looks again, however fresh the index is: it need not know what snapshots need that were
+    /// listed later.
+    pub(super) fn doubt_catalogue(&self) {
+        *self.completed_slot() = None;
+    }
+
+    /// When the look into packs that no segment knows began and ended, if the index is from there; in ns since 1970.
+    fn completed_slot(&self) -> MutexGuard<'_, Option<(i128, i128)>> {
+        self.completed_ns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The next look loads the index anew.
@@ -260,10 +270,9 @@ impl Repository {
     pub(super) fn complete_catalogue(&self) -> Result<Arc<Catalogue>, RepositoryError> {
         let now_ns = self.clock().now_ns();
         // Others may have stored something meanwhile. A reader that misses many blobs spends half of its time on looking.
-        let is_fresh = |found: &&Arc<Catalogue>| {
-            found.completed_ns.is_some_and(|(began, ended)| now_ns - ended < ended - began)
-        };
-        if let Some(catalogue) = self.catalogue_slot().as_ref().filter(is_fresh) {
+        let completed = *self.completed_slot();
+        let is_fresh = completed.is_some_and(|(began, ended)| now_ns - ended < ended - began);
+        if let Some(catalogue) = self.catalogue_slot().as_ref().filter(|_| is_fresh) {
             return Ok(Arc::clone(catalogue));
         }
         self.whole_catalogue()
@@ -297,8 +306,8 @@ impl Repository {
             let segment = Segment { replaces: Vec::new(), packs: records };
             catalogue.set.add(UNINDEXED, in_memory(&segment), Trust::Untrusted);
         }
-        catalogue.completed_ns = Some((now_ns, self.clock().now_ns()));
         let catalogue = Arc::new(catalogue);
+        *self.completed_slot() = Some((now_ns, self.clock().now_ns()));
         *self.catalogue_slot() = Some(Arc::clone(&catalogue));
         Ok(catalogue)
     }

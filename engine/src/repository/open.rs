@@ -57,6 +57,7 @@ pub struct Repository {
     pub(super) opened_with: SlotId,
     pub(super) cache: Arc<Cache>,
     pub(super) catalogue: Mutex<Option<Arc<Catalogue>>>,
+    pub(super) completed_ns: Mutex<Option<(i128, i128)>>,
     /// Segments of the index as they were read last.
     pub(super) segments: Mutex<HashMap<SegmentName, SortedSegment<Bytes>>>,
     pub(super) frames: FrameCache,
@@ -179,6 +180,7 @@ impl Repository {
             opened_with,
             cache,
             catalogue: Mutex::default(),
+            completed_ns: Mutex::default(),
             segments: Mutex::default(),
             frames: FrameCache::default(),
             records: Mutex::default(),

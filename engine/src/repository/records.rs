@@ -30,6 +30,7 @@ impl Repository {
     pub(super) fn records(&self, has_tombstones: bool) -> Result<Found, RepositoryError> {
         let mut found = Found::default();
         let listed = self.list("snapshots/")?;
+        self.doubt_catalogue();
         let mut records = self.known_records();
         let open: Opener<Snapshot> = |bytes, keys, session| Snapshot::open(bytes, keys, session);
         let (kept, mut changed) =
