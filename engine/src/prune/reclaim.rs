@@ -28,10 +28,6 @@ pub(super) struct Found<'a, 'r> {
     pub(super) survey: &'a Survey<'r>,
     /// The index is to be written anew in any case.
     pub(super) reindex: bool,
-    /// The packs that this session condemned. What was needed of them is in packs that it keeps or wrote.
-    pub(super) dropped: HashSet<PackId>,
-    /// The packs that it keeps because something in them is needed.
-    pub(super) kept: Vec<PackId>,
 }
 
 /// Carries out every condemned list that is ready.
@@ -148,11 +144,8 @@ fn delete(
     };
     let rescue =
         Rescue { repository, catalogue: &catalogue, needs: &needs, unsafe_packs: &unsafe_packs };
-    let mut doubtful = ready.packs.clone();
-    if rescue.nothing_happened_since(found, session.id()) {
-        doubtful.retain(|pack| !found.dropped.contains(pack));
-    }
-    let held_back = rescue.copy(session, &doubtful, report)?;
+    // Those of this very session, too: what was planned is not believed, but looked at once more.
+    let held_back = rescue.copy(session, &ready.packs, report)?;
     report.stored_bytes += session.index_uploads()?;
     let stays = |pack: &PackId| {
         catalogue.stored().contains_key(pack)
@@ -195,22 +188,6 @@ struct Rescue<'a> {
 }
 
 impl Rescue<'_> {
-    /// Whether there is no snapshot that the plan did not know, and everything that the plan kept or copied still is
-    /// where it was, in packs that nobody condemned. Then nothing is needed of the packs that this session condemned.
-    fn nothing_happened_since(&self, found: &Found<'_, '_>, own: SessionId) -> bool {
-        let (set, stored) = (self.catalogue.set(), self.catalogue.stored());
-        let written = set.segments().filter(|(name, ..)| name.session == own);
-        let mut written = written.flat_map(|(_, segment, _)| {
-            (0..segment.packs()).filter_map(|pack| Some(segment.pack(pack)?.id))
-        });
-        let is_safe =
-            |pack: &PackId| stored.contains_key(pack) && !self.unsafe_packs.contains(pack);
-        self.needs.later.marks().count() == 0
-            && self.needs.later.lost().is_empty()
-            && found.kept.iter().all(is_safe)
-            && written.all(|pack| is_safe(&pack))
-    }
-
     /// Returns the packs that must stay after all, because something needed in them cannot be read, or might be in
     /// them for all that anybody knows when it cannot be read elsewhere.
     fn copy(

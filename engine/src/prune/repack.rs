@@ -89,15 +89,17 @@ impl Copier<'_> {
         let frames: Vec<_> =
             self.usage.frames_of(set, self.pack).filter(|(_, _, used)| *used > 0).collect();
         let numbers: Vec<u32> = frames.iter().map(|(number, ..)| *number).collect();
-        let mut used = frames.iter().map(|(number, _, used)| (*number, *used));
-        let used: HashMap<u32, u32> = used.by_ref().collect();
+        let frames: HashMap<u32, (u32, u32)> = frames
+            .iter()
+            .map(|(number, info, used)| (*number, (*used, info.first_blob())))
+            .collect();
         let (mut outcome, mut failure) = (Ok(()), None);
         self.repository.sealed_frames(self.pack.id, &numbers, &mut |number, sealed| {
             if failure.is_some() || outcome.is_err() {
                 return;
             }
-            let used = used.get(&number).copied().unwrap_or_default();
-            match sealed.and_then(|sealed| self.needed(number, sealed, used)) {
+            let frame = frames.get(&number).copied().unwrap_or_default();
+            match sealed.and_then(|sealed| self.needed(number, sealed, frame)) {
                 Ok(needed) => outcome = self.store(session, needed),
                 Err(error) => failure = Some(error),
             }
@@ -116,7 +118,7 @@ impl Copier<'_> {
         &self,
         number: u32,
         SealedFrame { key, info, bytes }: SealedFrame<'_>,
-        used: u32,
+        (used, first_blob): (u32, u32),
     ) -> Result<Needed, ReadError> {
         let damaged = |source| ReadError::Damaged { pack: self.pack.id, source };
         let prefixes = usize::try_from(number)
@@ -128,7 +130,8 @@ impl Copier<'_> {
             return frame.map(Needed::Frame).map_err(damaged);
         }
         let open = open_frame(key, number, bytes, &info.entry).map_err(damaged)?;
-        let first = usize::try_from(info.first_blob()).unwrap_or(usize::MAX);
+        // Not what the reader's index says: that may be an older one, in which the pack stands elsewhere.
+        let first = usize::try_from(first_blob).unwrap_or(usize::MAX);
         let mut blobs = Vec::with_capacity(usize::try_from(used).unwrap_or_default());
         for (slot, prefix) in prefixes.iter().enumerate() {
             if !self.usage.is_kept(self.pack, first.saturating_add(slot)) {

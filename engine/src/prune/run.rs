@@ -86,15 +86,12 @@ fn steps(
     let tasks = (&plan, &survey, &usage);
     let drop = repack((session, repository), tasks, options, (progress.as_ref(), report))?;
     report.stored_bytes += session.index_uploads()?;
-    let dropped: HashSet<PackId> = drop.iter().copied().collect();
-    let used = usage.packs.iter().filter(|pack| usage.used(pack) > 0).map(|pack| pack.id);
-    let kept = used.filter(|pack| !dropped.contains(pack)).collect();
     std::mem::drop(usage);
     go_on(progress.as_ref())?;
     if !drop.is_empty() {
         session.condemn(&drop)?;
     }
-    let found = Found { survey: &survey, reindex: plan.reindex, dropped, kept };
+    let found = Found { survey: &survey, reindex: plan.reindex };
     reclaim((session, repository), &found, options, (progress.as_ref(), report))
 }
 
