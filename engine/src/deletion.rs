@@ -249,6 +249,8 @@ impl Session<'_> {
     fn commitment(&self, session: SessionId) -> Result<Commitment, RepositoryError> {
         let name = snapshot::object_name(session);
         let keys = &self.repository.keys;
+        // Where listings come late, this one waits until everybody can see the fence; a read by name would not.
+        self.repository.list("snapshots/")?;
         match self.repository.parsed(&name, None, |bytes| Snapshot::open(bytes, keys, session)) {
             // Whatever a newer program wrote was written to its end.
             Ok(Ok(_) | Err(FormatError::Newer { .. })) => Ok(Commitment::Made),

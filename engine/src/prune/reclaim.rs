@@ -147,9 +147,12 @@ fn delete(
     // Those of this very session, too: what was planned is not believed, but looked at once more.
     let held_back = rescue.copy(session, &ready.packs, report)?;
     report.stored_bytes += session.index_uploads()?;
+    // Also one that is held back is never listed again: somebody else may carry the same list out at this moment. What
+    // can be read in it and is needed was copied.
+    let put_back =
+        |pack: &PackId| is_left_out(Look::CopiesFromCondemned) && held_back.contains(pack);
     let stays = |pack: &PackId| {
-        catalogue.stored().contains_key(pack)
-            && (!unsafe_packs.contains(pack) || held_back.contains(pack))
+        catalogue.stored().contains_key(pack) && (!unsafe_packs.contains(pack) || put_back(pack))
     };
     let mut superseded = session.rewrite_index(&catalogue, &stays)?;
     let odd: Vec<Problem> = catalogue.problems().collect();
