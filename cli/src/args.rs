@@ -5,7 +5,9 @@ pub(crate) mod check;
 pub(crate) mod copy;
 pub(crate) mod diff;
 pub(crate) mod doctor;
+pub(crate) mod dump;
 pub(crate) mod filters;
+pub(crate) mod find;
 pub(crate) mod forget;
 pub(crate) mod global;
 pub(crate) mod history;
@@ -32,6 +34,8 @@ use self::check::CheckArgs;
 use self::copy::CopyArgs;
 use self::diff::DiffArgs;
 use self::doctor::DoctorArgs;
+use self::dump::DumpArgs;
+use self::find::FindArgs;
 use self::forget::ForgetArgs;
 use self::global::GlobalArgs;
 use self::history::{PinArgs, RewriteArgs, TagArgs, UnforgetArgs};
@@ -94,7 +98,10 @@ pub(crate) enum Command {
     Snapshots(SnapshotsArgs),
     /// List the files in a snapshot
     Ls(LsArgs),
-    /// Forget snapshots, by name or by rules; nothing is deleted before a prune
+    /// Write a file or folder of a snapshot to standard output
+    Dump(DumpArgs),
+    /// Find files in all snapshots, each version once
+    Find(Box<FindArgs>),
     /// Say what differs between two snapshots
     Diff(DiffArgs),
     /// Say what snapshots take

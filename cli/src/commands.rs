@@ -28,6 +28,7 @@ use crate::failure::Failure;
 use crate::history;
 use crate::keeping;
 use crate::logging;
+use crate::looking;
 use crate::output::{Event, Output, complain};
 use crate::settings::{self, Environment, Settings};
 use crate::upkeep;
@@ -69,6 +70,8 @@ fn dispatch(
         Command::Check(arguments) => upkeep::check::run(&settings()?, &arguments),
         Command::Repair(arguments) => upkeep::repair::run(&settings()?, &arguments),
         Command::Prune(arguments) => upkeep::prune::run(&settings()?, &arguments),
+        Command::Dump(arguments) => looking::dump::run(&settings()?, &arguments),
+        Command::Find(arguments) => looking::find::run(&settings()?, &arguments),
         Command::Diff(arguments) => history::diff::run(&settings()?, &arguments),
         Command::Stats(arguments) => history::stats::run(&settings()?, &arguments),
         Command::Unforget(arguments) => history::unforget::run(&settings()?, &arguments),

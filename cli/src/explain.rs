@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::failure::{ChoiceFailure, Failure, InputFailure, Usage};
 use crate::history;
 use crate::keeping;
+use crate::looking;
 use crate::render::{names, problem};
 
 /// What to say about a failure.
@@ -75,6 +76,7 @@ pub(crate) fn message(failure: &Failure) -> Option<Message> {
         Failure::Input(failure) => input_message(failure),
         Failure::Choice(failure) => choice_message(failure),
         Failure::Keeping(failure) => keeping::message(failure),
+        Failure::Looking(failure) => looking::message(failure),
         Failure::History(failure) => return history::message(failure),
     })
 }
@@ -289,7 +291,7 @@ fn file_exit(source: &io::Error, otherwise: Exit) -> Exit {
     if source.kind() == io::ErrorKind::PermissionDenied { Exit::Permission } else { otherwise }
 }
 
-fn target_exit(source: &io::Error) -> Exit {
+pub(crate) fn target_exit(source: &io::Error) -> Exit {
     if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
         Exit::NoSpace
     } else {

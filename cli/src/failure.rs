@@ -15,6 +15,7 @@ use heirloom_plugin_host::{FindError, PluginError};
 
 use crate::history::HistoryFailure;
 use crate::keeping::KeepingFailure;
+use crate::looking::LookingFailure;
 use crate::secrets::CommandFailure;
 
 /// Why a command ended early.
@@ -66,6 +67,8 @@ pub(crate) enum Failure {
     Keeping(KeepingFailure),
     /// No snapshot was made of a snapshot.
     History(HistoryFailure),
+    /// A look into a snapshot ended early.
+    Looking(LookingFailure),
 }
 
 /// Mistakes on the command line that clap does not see.

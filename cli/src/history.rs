@@ -30,7 +30,7 @@ fn author(command: &str) -> Author {
 }
 
 /// The snapshots with these names that the flags do not rule out, oldest first; without a name, all of them.
-fn picked<'a>(
+pub(crate) fn picked<'a>(
     snapshots: &'a [Snapshot],
     names: &[Selector],
     pick: &PickArgs,

@@ -11,6 +11,7 @@ mod failure;
 mod history;
 mod keeping;
 mod logging;
+mod looking;
 mod output;
 mod plugins;
 mod progress;

@@ -6,12 +6,14 @@
 mod ahead;
 mod compare;
 mod file;
+mod find;
 mod frames;
 mod nodes;
 mod reader;
 
 pub use self::compare::{Compared, Difference, Differs, compare};
 pub use self::file::File;
+pub use self::find::{Found, Holders, find};
 use self::nodes::Nodes;
 pub use self::reader::Reader;
 use crate::error::{Problem, ReadError};
@@ -98,8 +100,13 @@ impl<'r> View<'r> {
                     }
                 }
                 Err(error) => {
+                    // A store that cannot be reached will not give the next node either.
+                    let goes_on = error.is_local();
                     let source = Box::new(error);
                     report(Problem::TreeDamaged { after: path_from_key(&after), source });
+                    if !goes_on {
+                        return;
+                    }
                     cursor.skip_damaged();
                 }
             }

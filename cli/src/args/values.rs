@@ -1,6 +1,7 @@
 //! Values that people write on the command line: sizes, times, durations.
 
 use std::num::NonZeroU64;
+use std::ops::RangeInclusive;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use heirloom_engine::id::SessionId;
@@ -26,6 +27,8 @@ pub(crate) enum ValueError {
     Duration,
     Limit,
     Session,
+    SizeRange,
+    Blake3,
 }
 
 impl std::fmt::Display for ValueError {
@@ -38,6 +41,8 @@ impl std::fmt::Display for ValueError {
                 "expected a time such as 2026-11-01, \"2026-11-01 18:30\" or 2026-11-01T18:30:00Z"
             }
             Self::Session => "expected the 32 hexadecimal digits of a whole id",
+            Self::SizeRange => "expected sizes such as 10M (at least), -10M (at most) or 1M..2M",
+            Self::Blake3 => "expected 64 hexadecimal digits, as b3sum prints them",
             Self::Duration => "expected a duration such as 90min, 2h, 3d or 1w",
             Self::Limit => "expected a share such as 5%, a size such as 500M, or unlimited",
             Self::TimeOrDuration => "expected a date such as 2030-01-01 or a duration such as 10y",
@@ -65,6 +70,24 @@ pub(crate) fn size(text: &str) -> Result<u64, ValueError> {
         return whole.checked_mul(factor).ok_or(ValueError::Size);
     }
     fraction(number, factor).ok_or(ValueError::Size)
+}
+
+/// From the first to the second number of bytes.
+pub(crate) type SizeRange = RangeInclusive<u64>;
+
+/// At least, at most, or between two sizes.
+pub(crate) fn size_range(text: &str) -> Result<SizeRange, ValueError> {
+    let size = |text| size(text).or(Err(ValueError::SizeRange));
+    match (text.split_once(".."), text.strip_prefix('-')) {
+        (Some((least, most)), _) => Ok(size(least)?..=size(most)?),
+        (None, Some(most)) => Ok(0..=size(most)?),
+        (None, None) => Ok(size(text.strip_prefix('+').unwrap_or(text))?..=u64::MAX),
+    }
+}
+
+/// The hash of some content.
+pub(crate) fn blake3(text: &str) -> Result<[u8; 32], ValueError> {
+    blake3::Hash::from_hex(text).map(Into::into).or(Err(ValueError::Blake3))
 }
 
 /// Bytes a second.
@@ -119,6 +142,20 @@ impl Until {
                 let now = Timestamp::from_nanosecond(now_ns).ok()?;
                 let end = Zoned::new(now, TimeZone::system()).checked_add(*span).ok()?;
                 Some(end.timestamp().as_nanosecond())
+            }
+        }
+    }
+}
+
+impl Until {
+    /// The same, a duration being so long ago.
+    pub(crate) fn past(&self, now_ns: i128) -> Option<i128> {
+        match self {
+            Self::Date(timestamp) => Some(timestamp.as_nanosecond()),
+            Self::For(span) => {
+                let now = Timestamp::from_nanosecond(now_ns).ok()?;
+                let start = Zoned::new(now, TimeZone::system()).checked_sub(*span).ok()?;
+                Some(start.timestamp().as_nanosecond())
             }
         }
     }
@@ -184,6 +221,15 @@ mod tests {
         ] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
+    }
+
+    #[test]
+    fn ranges_of_sizes_have_one_end_or_two() {
+        assert_eq!(size_range("1K"), Ok(1024..=u64::MAX));
+        assert_eq!(size_range("+1K"), Ok(1024..=u64::MAX));
+        assert_eq!(size_range("-1K"), Ok(0..=1024));
+        assert_eq!(size_range("1K..2K"), Ok(1024..=2048));
+        assert_eq!(size_range("1K.."), Err(ValueError::SizeRange));
     }
 
     #[test]

@@ -226,13 +226,20 @@ impl TreeCursor {
             .map(|child| child.totals.entries)
     }
 
+    /// A walk of its own through the node that the cursor stands before, and no further.
+    #[must_use]
+    pub fn branch(&self) -> Self {
+        let (pending, target, end) = (self.pending.clone(), self.target.clone(), self.end.clone());
+        Self { pending, target, end, ..Self::new(self.root) }
+    }
+
     /// The first key of the node that the cursor stands before; `None` before a root and elsewhere.
-    pub(super) fn pending_key(&self) -> Option<&[u8]> {
+    pub fn pending_key(&self) -> Option<&[u8]> {
         self.pending.as_ref().and_then(|child| child.first.as_deref())
     }
 
     /// The level that the pending node has in a tree as this module builds it, plus one.
-    pub(super) fn pending_level(&self) -> u8 {
+    pub fn pending_level(&self) -> u8 {
         self.pending.as_ref().map_or(0, |child| child.below_level)
     }
 

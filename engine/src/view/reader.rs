@@ -17,7 +17,7 @@ const NODES_BYTES: u64 = 16 << 20;
 
 /// Presents the snapshots of a repository. Clones share the caches.
 #[derive(Debug, Clone)]
-pub struct Reader(Arc<Shared>);
+pub struct Reader(pub(super) Arc<Shared>);
 
 #[derive(Debug)]
 pub(super) struct Shared {

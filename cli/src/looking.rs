@@ -1,0 +1,22 @@
+//! Looks into snapshots: takes files and folders out as streams and archives.
+
+pub(crate) mod archive;
+pub(crate) mod dump;
+mod failure;
+pub(crate) mod find;
+mod words;
+
+use std::sync::Arc;
+
+use heirloom_engine::repository::Repository;
+use heirloom_engine::view::Reader;
+
+pub(crate) use self::failure::{LookingFailure, message};
+use crate::history::picked;
+
+/// Content that is kept while a stream is written; a part of it is read ahead.
+const CONTENT_BYTES: u64 = 96 << 20;
+
+fn reader(repository: Repository) -> Reader {
+    Reader::new(Arc::new(repository), CONTENT_BYTES)
+}
