@@ -1,5 +1,6 @@
 //! The command line as types; one file per verb. Nothing here reads a file or the environment.
 
+pub(crate) mod browse;
 pub(crate) mod cat;
 pub(crate) mod check;
 pub(crate) mod copy;
@@ -29,6 +30,7 @@ pub(crate) mod values;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use self::browse::BrowseArgs;
 use self::cat::CatArgs;
 use self::check::CheckArgs;
 use self::copy::CopyArgs;
@@ -126,6 +128,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Mend a damaged repository
     Repair(RepairArgs),
+    /// Look at snapshots in a web browser
+    Browse(BrowseArgs),
     /// Print the repository's own objects, for experts
     Cat(CatArgs),
     /// Measure what a store really does

@@ -22,6 +22,7 @@ use serde_json::json;
 
 use crate::args::global::GlobalArgs;
 use crate::args::{Cli, Command, ManualPage};
+use crate::browse;
 use crate::exit::Exit;
 use crate::explain;
 use crate::failure::Failure;
@@ -83,6 +84,7 @@ fn dispatch(
             let to = settings.of_destination(global, &arguments.destination)?;
             history::copy::run(&settings, &to, &arguments)
         }
+        Command::Browse(arguments) => browse::run(&settings()?, &arguments),
         Command::Cat(arguments) => cat::run(&settings()?, &arguments),
         Command::Doctor(arguments) => doctor::run(settings()?, &arguments),
         Command::Key(arguments) => key::run(&settings()?, &arguments),

@@ -14,6 +14,7 @@ use heirloom_engine::error::Problem;
 use heirloom_engine::restore::RestoreError;
 
 pub(crate) use self::repository::{format, read};
+use crate::browse;
 use crate::exit::Exit;
 use crate::failure::{ChoiceFailure, Failure, InputFailure, Usage};
 use crate::history;
@@ -77,6 +78,7 @@ pub(crate) fn message(failure: &Failure) -> Option<Message> {
         Failure::Choice(failure) => choice_message(failure),
         Failure::Keeping(failure) => keeping::message(failure),
         Failure::Looking(failure) => looking::message(failure),
+        Failure::Browse(failure) => browse::message(failure),
         Failure::History(failure) => return history::message(failure),
     })
 }

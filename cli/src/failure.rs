@@ -13,6 +13,7 @@ use heirloom_engine::repository::RepositoryError;
 use heirloom_engine::restore::RestoreError;
 use heirloom_plugin_host::{FindError, PluginError};
 
+use crate::browse::BrowseFailure;
 use crate::history::HistoryFailure;
 use crate::keeping::KeepingFailure;
 use crate::looking::LookingFailure;
@@ -65,6 +66,8 @@ pub(crate) enum Failure {
     Plugin(PluginFailure),
     /// Nothing was forgotten, or no policy changed.
     Keeping(KeepingFailure),
+    /// There is no page to look at.
+    Browse(BrowseFailure),
     /// No snapshot was made of a snapshot.
     History(HistoryFailure),
     /// A look into a snapshot ended early.

@@ -4,6 +4,7 @@
 //! words for people; the engine knows none of them.
 
 mod args;
+mod browse;
 mod commands;
 mod exit;
 mod explain;

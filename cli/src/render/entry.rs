@@ -52,7 +52,7 @@ fn details(entry: &Entry) -> String {
 }
 
 /// As `ls -l` writes it.
-fn mode(entry: &Entry) -> String {
+pub(crate) fn mode(entry: &Entry) -> String {
     let mut text = String::with_capacity(10);
     text.push(match entry.kind {
         Kind::File => '-',

@@ -29,7 +29,7 @@ pub(crate) fn path(path: &Path) -> String {
 }
 
 /// Control characters, and those that turn the direction of text around.
-fn harmful(character: char) -> bool {
+pub(crate) fn harmful(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

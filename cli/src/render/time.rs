@@ -18,6 +18,11 @@ pub(crate) fn in_zone(ns: i128, zone: TimeZone) -> String {
     timestamp(ns).to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// As a form of `strftime` writes it, in local time: `%B %Y` is `November 2026`.
+pub(crate) fn named(ns: i128, form: &str) -> String {
+    timestamp(ns).to_zoned(TimeZone::system()).strftime(form).to_string()
+}
+
 fn timestamp(ns: i128) -> Timestamp {
     let nearest = ns.clamp(Timestamp::MIN.as_nanosecond(), Timestamp::MAX.as_nanosecond());
     Timestamp::from_nanosecond(nearest).unwrap_or_default()
