@@ -192,6 +192,14 @@ pub enum Problem {
         /// Its name.
         object: String,
     },
+    /// An object that nobody needs any more could not be deleted, when all else was done.
+    #[error("{object} could not be deleted")]
+    NotDeleted {
+        /// Its name.
+        object: String,
+        /// Why.
+        source: StorageError,
+    },
     /// A disputed snapshot lacks data: its session was declared dead, and what only it had uploaded is gone.
     #[error("snapshot {snapshot} is disputed and lacks data")]
     DisputedIncomplete {

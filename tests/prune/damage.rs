@@ -79,6 +79,26 @@ fn a_tombstone_that_cannot_be_read_leaves_its_snapshot_alone() -> Result<()> {
     Ok(())
 }
 
+/// Whoever forgets it once more writes the tombstone anew, and may be killed in the middle.
+#[test]
+fn half_a_tombstone_of_a_snapshot_that_is_gone_stops_nobody_and_none_at_all_does() -> Result<()> {
+    let (lab, new) = lab(6)?;
+    prune(&lab, 1)?;
+    let name = lab.store.names_in("tombstones/").pop().context("it stays")?;
+    let whole = lab.store.get(&name).context("listed")?;
+    lab.store.set(&name, whole.slice(..whole.len() / 2));
+    prune(&lab, 2)?;
+    let repository = Client::new(lab.storage(), 3).open()?;
+    let progress = heirloom_kit::CollectedProgress::new();
+    let plan = heirloom_engine::prune::plan(&repository, &prune_options(), &progress)?;
+    assert_eq!(plan.problems.len(), 2, "the tombstone, and what it cannot excuse: {plan:?}");
+    lab.store.remove(&name);
+    assert!(
+        matches!(prune(&lab, 3), Err(PruneError::Rollback { snapshots }) if snapshots.len() == 1)
+    );
+    lab.check(new.root(), &lab.tree)
+}
+
 #[test]
 fn index_segments_that_cannot_be_read_are_made_up_for_by_the_packs() -> Result<()> {
     let (lab, new) = lab(3)?;

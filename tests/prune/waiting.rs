@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 use anyhow::{Context as _, Result, ensure};
 use heirloom_engine::prune::PruneOptions;
@@ -67,30 +68,62 @@ fn a_running_session_is_waited_for_and_the_next_prune_goes_on() -> Result<()> {
     lab.check(new.root(), &lab.tree)
 }
 
-#[test]
-fn what_a_session_committed_while_packs_were_condemned_is_copied() -> Result<()> {
-    let (lab, _) = lab(2)?;
-    // It relies on what the forgotten snapshot had, and commits after that was condemned.
+/// Relies on what the forgotten snapshot had, and commits after that was condemned.
+fn take_from_condemned(lab: &Lab) -> Result<BackedUp> {
     fs::remove_file(lab.tree.join("new"))?;
     fs::write(lab.tree.join("old"), Random::new(2).bytes(300_000))?;
     let other = lab.store.copy();
-    let taken = {
-        let storage = lab.storage();
-        let store = Arc::clone(&lab.store);
-        let pruner = Client::new(Arc::clone(&store) as _, 70).open()?;
-        let hooked = heirloom_kit::HookStorage::new(storage, move |call, object| {
-            if call == "put" && object.starts_with("snapshots/") {
-                let report = prune_with(&pruner, &prune_options()).expect("nothing is damaged");
-                assert_eq!(report.waiting_for.len(), 1);
-            }
-        });
-        back_up(&Client::new(hooked, 71).open()?, &lab.tree)?
-    };
+    let storage = lab.storage();
+    let store = Arc::clone(&lab.store);
+    let pruner = Client::new(Arc::clone(&store) as _, 70).open()?;
+    let hooked = heirloom_kit::HookStorage::new(storage, move |call, object| {
+        if call == "put" && object.starts_with("snapshots/") {
+            let report = prune_with(&pruner, &prune_options()).expect("nothing is damaged");
+            assert_eq!(report.waiting_for.len(), 1);
+        }
+    });
+    let taken = back_up(&Client::new(hooked, 71).open()?, &lab.tree)?;
     assert!(taken.stored_bytes() < 300_000, "it relied on what was there");
     ensure!(other.names_in("condemned/").is_empty());
+    Ok(taken)
+}
+
+#[test]
+fn what_a_session_committed_while_packs_were_condemned_is_copied() -> Result<()> {
+    let (lab, _) = lab(2)?;
+    let taken = take_from_condemned(&lab)?;
     let report = prune_with(&Client::new(lab.storage(), 72).open()?, &prune_options())?;
     assert!(report.deleted_packs > 0, "{report:?}");
     lab.check(taken.root(), &lab.tree)
+}
+
+#[test]
+fn a_snapshot_that_others_forget_and_prune_meanwhile_is_no_reason_to_stop() -> Result<()> {
+    for moment in ["list index/", "list packs/"] {
+        let (lab, _) = lab(2)?;
+        let taken = Arc::new(take_from_condemned(&lab)?);
+        let lab = Arc::new(lab);
+        let (there, ran) = (Arc::clone(&lab), AtomicU32::new(0));
+        let hooked = heirloom_kit::HookStorage::new(lab.storage(), move |call, object| {
+            // The first time it looks at what it begins with, the second time it plans.
+            let planned = u32::from(object == "index/");
+            if format!("{call} {object}") == moment && ran.fetch_add(1, Relaxed) == planned {
+                forget(&there, &[&taken]).expect("the store works");
+                let storage = there.storage();
+                // On a thread of its own: this one waits for the store already.
+                let pruned = std::thread::spawn(move || {
+                    let other = Client::new(storage, 72).open().expect("it is there");
+                    prune_with(&other, &prune_options()).expect("nothing is damaged")
+                });
+                assert!(pruned.join().expect("it goes well").deleted_packs > 0);
+            }
+        });
+        let report = prune_with(&Client::new(hooked, 73).open()?, &prune_options())?;
+        assert!(report.damaged.is_empty(), "{moment}: {report:?}");
+        prune_with(&Client::new(lab.storage(), 74).open()?, &prune_options())?;
+        assert_eq!(lab.store.names_in("condemned/"), [""; 0], "{moment}");
+    }
+    Ok(())
 }
 
 #[test]
@@ -127,16 +160,16 @@ fn two_prunes_at_once_wait_for_each_other_and_lose_nothing() -> Result<()> {
     let (lab, new) = lab(5)?;
     let first = Client::new(lab.storage(), 100);
     let second = Client::new(lab.storage(), 101).open()?;
-    let ran = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let ran = Arc::new(AtomicBool::new(false));
     let once = Arc::clone(&ran);
     let hooked = heirloom_kit::HookStorage::new(lab.storage(), move |call, object| {
         let condemns = call == "put" && object.starts_with("condemned/");
-        if condemns && !once.swap(true, std::sync::atomic::Ordering::Relaxed) {
+        if condemns && !once.swap(true, Relaxed) {
             prune_with(&second, &prune_options()).expect("nothing is damaged");
         }
     });
     prune_with(&first.on(hooked).open()?, &prune_options())?;
-    assert!(ran.load(std::sync::atomic::Ordering::Relaxed));
+    assert!(ran.load(Relaxed));
     lab.check(new.root(), &lab.tree)?;
     prune_with(&Client::new(lab.storage(), 102).open()?, &prune_options())?;
     assert_eq!(lab.store.names_in("condemned/"), [""; 0]);

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use heirloom_kit::servers::{Apache, Login, Moto};
 use heirloom_kit::{DavHabits, Place, TearingDav};
 
-use crate::machine::Machine;
+use crate::machine::{Machine, text};
 
 /// Runs `init`, which must end with this code and name what it was about.
 fn check(place: &Place, code: i32, mentions: &str) -> Result<()> {
@@ -50,4 +50,30 @@ fn a_bucket_that_is_not_there_is_18() -> Result<()> {
     let moto = Moto::start()?;
     let address = moto.place("folder").address.replace("heirloom-tests", "no-such-bucket");
     check(&Place { address, ..moto.place("folder") }, 18, "bucket")
+}
+
+#[test]
+fn without_the_right_to_delete_a_snapshot_is_0_and_a_prune_15() -> Result<()> {
+    let server = TearingDav::start(DavHabits::default())?;
+    let machine = Machine::with_repository(&server.place("folder"))?;
+    server.habits().refuses_deletes = true;
+    std::fs::write(machine.path("source").join("file"), "content")?;
+    let source = machine.path("source");
+    let said = machine.run(&["snapshot", "--json", "-v", text(&source)?])?;
+    ensure!(said.contains("snapshot.saved") && said.contains("repository.not-deleted"), "{said}");
+    let again = ["snapshot", "--json", "-v", "--skip-if-unchanged", text(&source)?];
+    let again = machine.attempt(&again)?;
+    let said = String::from_utf8_lossy(&again.stdout);
+    ensure!(said.contains("snapshot.unchanged") && said.contains("not-deleted"), "{said}");
+    let quiet = machine.attempt(&["snapshot", text(&source)?])?;
+    let words = String::from_utf8_lossy(&quiet.stderr);
+    ensure!(quiet.status.success() && !words.contains("delete"), "{words}");
+    let snapshots = machine.snapshots()?;
+    ensure!(snapshots.len() == 2, "{snapshots:?}");
+    machine.run(&["forget", "-q", &snapshots[0]])?;
+    let refused = machine.attempt(&["prune"])?;
+    ensure!(refused.status.code() == Some(15), "{}", refused.status);
+    server.habits().refuses_deletes = false;
+    machine.run(&["prune", "-q", "--dead-after", "0s"])?;
+    machine.check_restore_of(&machine, "latest")
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use heirloom_engine::error::Problem;
+use heirloom_engine::error::{Problem, ReadError};
 use serde_json::{Value, json};
 
 use super::names;
@@ -105,6 +105,7 @@ pub(crate) fn describe(problem: &Problem) -> Description {
         }
         Problem::ObjectDamaged { .. }
         | Problem::ForeignObject { .. }
+        | Problem::NotDeleted { .. }
         | Problem::DisputedIncomplete { .. }
         | Problem::Rollback { .. }
         | _ => return repository_problem(problem),
@@ -124,6 +125,15 @@ fn repository_problem(problem: &Problem) -> Description {
             "repository.foreign-object",
             Weight::Remark,
             format!("{object} does not belong into the repository and was passed over"),
+            json!({ "object": object }),
+        ),
+        Problem::NotDeleted { object, source } => (
+            "repository.not-deleted",
+            Weight::Remark,
+            format!(
+                "{}; nobody needs it any more, and a prune by somebody who may delete takes it away",
+                explain::read(&ReadError::Storage(source.copy())).what
+            ),
             json!({ "object": object }),
         ),
         Problem::DisputedIncomplete { snapshot } => (
@@ -171,7 +181,7 @@ fn about(id: &'static str, weight: Weight, path: &Path, text: String) -> Descrip
 mod tests {
     use std::io;
 
-    use heirloom_engine::error::{FormatError, ReadError};
+    use heirloom_engine::error::{ErrorKind, FormatError, StorageError};
     use heirloom_engine::id::SessionId;
 
     use super::*;
@@ -192,6 +202,13 @@ mod tests {
         let page = include_str!("../../../docs/json.md");
         let path = || "/a".into();
         let source = || io::ErrorKind::PermissionDenied.into();
+        let denied = || StorageError {
+            kind: ErrorKind::PermissionDenied,
+            temporary: false,
+            operation: "delete",
+            object: "sessions/0".to_owned(),
+            source: None,
+        };
         let lost = || Box::new(ReadError::Missing { prefix: "00".to_owned() });
         for problem in [
             Problem::Unreadable { path: path(), source: source() },
@@ -208,6 +225,7 @@ mod tests {
             Problem::Differs { path: path() },
             Problem::ObjectDamaged { object: "index/0".to_owned(), source: FormatError::Truncated },
             Problem::ForeignObject { object: "x".to_owned() },
+            Problem::NotDeleted { object: "sessions/0".to_owned(), source: denied() },
             Problem::Rollback { snapshot: SessionId([0; 16]) },
         ] {
             let id = describe(&problem).id;

@@ -1,13 +1,14 @@
 //! The second half: deletes condemned packs whose sessions have all ended, after copying what is still needed.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::plan::damaged_segments;
-use super::survey::{Survey, judge, mark};
+use super::survey::{Survey, judge, mark, until_settled};
 use super::{PruneError, PruneOptions, PruneReport};
-use crate::deletion::Running;
+use crate::deletion::{Generation, Running};
 use crate::error::{Problem, ReadError};
 use crate::id::{BlobPrefix, GenerationId, PackId, SessionId};
 use crate::index::IndexSet;
@@ -15,7 +16,7 @@ use crate::looks::{Look, is_left_out};
 use crate::pack::BlobKind;
 use crate::progress::Progress;
 use crate::reach::Reach;
-use crate::repository::{Catalogue, Lane, Repository, RepositoryError, Session};
+use crate::repository::{Catalogue, Lane, Repository, RepositoryError, Session, Snapshots};
 
 /// Condemned lists that nobody needs to be waited for any more.
 struct Ready {
@@ -113,6 +114,43 @@ impl Needs<'_> {
     }
 }
 
+/// How things are just before the deleting.
+struct Last<'a> {
+    snapshots: Snapshots,
+    catalogue: Arc<Catalogue>,
+    lists: Vec<Generation>,
+    needs: Needs<'a>,
+}
+
+/// Looks at everything once more, in the same order as the plan did.
+fn look_again<'a>(
+    (session, repository): (&mut Session<'_>, &'a Repository),
+    found: &Found<'a, '_>,
+    running: &[Running],
+    (progress, report): (&dyn Progress, &mut PruneReport),
+) -> Result<Last<'a>, PruneError> {
+    until_settled(repository, |mut snapshots| {
+        let mut odd = judge(&mut snapshots, running)?;
+        let catalogue = repository.whole_catalogue()?;
+        let generations = repository.generations()?;
+        if !generations.damaged.is_empty() {
+            return Err(PruneError::UnknownCondemned { problems: generations.damaged });
+        }
+        let lists = generations.lists;
+        for list in &lists {
+            session.remember_condemned(&list.packs);
+        }
+        let later = Reach::with(repository, Arc::clone(&catalogue));
+        let mut needs = Needs { planned: &found.survey.reach, later };
+        if !is_left_out(Look::SnapshotsBeforeReclaim) {
+            let roots = &found.survey.roots;
+            odd.extend(mark(&mut needs.later, &snapshots, roots, progress)?.1);
+        }
+        report.problems.extend(odd);
+        Ok(Last { snapshots, catalogue, lists, needs })
+    })
+}
+
 fn delete(
     (session, repository): (&mut Session<'_>, &Repository),
     found: &Found<'_, '_>,
@@ -120,23 +158,10 @@ fn delete(
     (progress, report): (&dyn Progress, &mut PruneReport),
 ) -> Result<(), PruneError> {
     let running = repository.running()?;
-    let mut snapshots = repository.snapshots()?;
-    report.problems.extend(judge(std::mem::take(&mut snapshots.problems), &running)?);
-    let catalogue = repository.whole_catalogue()?;
-    let generations = repository.generations()?;
-    if !generations.damaged.is_empty() {
-        return Err(PruneError::UnknownCondemned { problems: generations.damaged });
-    }
-    generations.lists.iter().for_each(|list| session.remember_condemned(&list.packs));
-    let mut needs = Needs {
-        planned: &found.survey.reach,
-        later: Reach::with(repository, std::sync::Arc::clone(&catalogue)),
-    };
-    if !is_left_out(Look::SnapshotsBeforeReclaim) {
-        let (_, odd) = mark(&mut needs.later, &snapshots, &found.survey.roots, progress)?;
-        report.problems.extend(odd);
-    }
-    let listed = || generations.lists.iter().flat_map(|list| &list.packs).copied();
+    let here = (&mut *session, repository);
+    let Last { snapshots, catalogue, lists, needs } =
+        look_again(here, found, &running, (progress, &mut *report))?;
+    let listed = || lists.iter().flat_map(|list| &list.packs).copied();
     let unsafe_packs: HashSet<PackId> = if is_left_out(Look::RemembersCondemned) {
         ready.packs.iter().copied().chain(listed()).collect()
     } else {
@@ -185,7 +210,7 @@ fn delete(
 /// Copies what is needed and is nowhere but in condemned packs.
 struct Rescue<'a> {
     repository: &'a Repository,
-    catalogue: &'a std::sync::Arc<Catalogue>,
+    catalogue: &'a Arc<Catalogue>,
     needs: &'a Needs<'a>,
     unsafe_packs: &'a HashSet<PackId>,
 }

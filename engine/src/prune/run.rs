@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::plan::{PrunePlan, make};
 use super::reclaim::{Found, is_dead, reclaim};
 use super::repack::repack;
-use super::survey::{Survey, go_on};
+use super::survey::{Survey, go_on, until_settled};
+use super::usage::Usage;
 use super::{PruneError, PruneOptions, PruneReport};
 use crate::deletion::Running;
 use crate::error::Problem;
@@ -27,8 +28,7 @@ pub fn plan(
     let may_delete = generations.damaged.is_empty() || running.is_empty();
     let condemned: HashSet<PackId> =
         generations.lists.into_iter().flat_map(|list| list.packs).collect();
-    let mut survey = Survey::take(repository, running, options, progress)?;
-    let (mut plan, _) = make(repository, &mut survey, &condemned, options)?;
+    let (_, mut plan, _) = look(repository, &running, &condemned, (options, progress))?;
     if !may_delete {
         plan.wait_for_all(generations.damaged);
     }
@@ -73,9 +73,8 @@ fn steps(
     session.try_deleting()?;
     let running = bury((session, repository), options, report)?;
     let unreadable = clear_unreadable((session, repository), &running, report)?;
-    let mut survey = Survey::take(repository, running, options, progress.as_ref())?;
-    let condemned = session.condemned().clone();
-    let (mut plan, usage) = make(repository, &mut survey, &condemned, options)?;
+    let asked = (options, progress.as_ref());
+    let (mut survey, mut plan, usage) = look(repository, &running, session.condemned(), asked)?;
     if !unreadable.is_empty() {
         plan.wait_for_all(unreadable);
         report.waiting_for = std::mem::take(&mut survey.running);
@@ -93,6 +92,21 @@ fn steps(
     }
     let found = Found { survey: &survey, reindex: plan.reindex };
     reclaim((session, repository), &found, options, (progress.as_ref(), report))
+}
+
+/// What there is, and what to do about it.
+fn look<'r>(
+    repository: &'r Repository,
+    running: &[Running],
+    condemned: &HashSet<PackId>,
+    (options, progress): (&PruneOptions, &dyn Progress),
+) -> Result<(Survey<'r>, PrunePlan, Usage), PruneError> {
+    until_settled(repository, |snapshots| {
+        let found = (repository, snapshots);
+        let mut survey = Survey::take(found, running.to_vec(), options, progress)?;
+        let (plan, usage) = make(repository, &mut survey, condemned, options)?;
+        Ok((survey, plan, usage))
+    })
 }
 
 /// Takes away condemned lists that cannot be read. Whoever wrote one, or read it when it was whole, and carries it

@@ -32,13 +32,12 @@ impl<'r> Survey<'r> {
     /// Looks at sessions, then snapshots, then the index: what a snapshot needs was indexed before the snapshot was
     /// visible, so an index that is read later knows it.
     pub(super) fn take(
-        repository: &'r Repository,
+        (repository, mut snapshots): (&'r Repository, Snapshots),
         running: Vec<Running>,
         options: &PruneOptions,
         progress: &dyn Progress,
     ) -> Result<Self, PruneError> {
-        let mut snapshots = repository.snapshots()?;
-        let problems = judge(std::mem::take(&mut snapshots.problems), &running)?;
+        let problems = judge(&mut snapshots, &running)?;
         let reach = Reach::new(repository)?;
         let Snapshots { taken, disputed, forgotten, .. } = &mut snapshots;
         for live in [&mut *taken, &mut *disputed] {
@@ -58,6 +57,30 @@ impl<'r> Survey<'r> {
         survey.undisputed = undisputed;
         survey.problems.extend(odd);
         Ok(survey)
+    }
+}
+
+/// Lists the snapshots and hands them to `look`, again if something was missing and one of them does not count any more:
+/// then somebody else has forgotten it meanwhile, and pruned what only it needed.
+pub(super) fn until_settled<T>(
+    repository: &Repository,
+    mut look: impl FnMut(Snapshots) -> Result<T, PruneError>,
+) -> Result<T, PruneError> {
+    let live = |snapshots: &Snapshots| -> HashSet<SessionId> {
+        let Snapshots { taken, disputed, .. } = snapshots;
+        taken.iter().chain(disputed).map(|snapshot| snapshot.session).collect()
+    };
+    loop {
+        let snapshots = repository.snapshots()?;
+        let before = live(&snapshots);
+        match look(snapshots) {
+            Err(error @ PruneError::Incomplete { .. }) => {
+                if before.is_subset(&live(&repository.snapshots()?)) {
+                    return Err(error);
+                }
+            }
+            done => return done,
+        }
     }
 }
 
@@ -100,15 +123,29 @@ pub(super) fn mark(
 }
 
 /// Goes on only if every record that counts can be read. Returns what is odd but no reason to stop.
+///
+/// A record that is gone is no reason to stop if an object has the name of its tombstone: it was deleted because of that
+/// one, which was whole then. Whoever forgets the same snapshot once more writes it anew, perhaps not to the end.
 pub(super) fn judge(
-    problems: Vec<Problem>,
+    snapshots: &mut Snapshots,
     running: &[Running],
 ) -> Result<Vec<Problem>, PruneError> {
+    let problems = std::mem::take(&mut snapshots.problems);
     let (mut unknown, mut lost, mut odd) = (Vec::new(), Vec::new(), Vec::new());
+    let stone = |problem: &Problem| {
+        let name = problem.damaged_object().and_then(|name| name.strip_prefix("tombstones/"));
+        name.and_then(SessionId::from_hex)
+    };
+    let Snapshots { taken, disputed, .. } = snapshots;
+    let mut buried: HashSet<SessionId> = problems.iter().filter_map(stone).collect();
+    // One that is there, and not as it was, is another matter.
+    buried.retain(|id| !taken.iter().chain(&*disputed).any(|snapshot| snapshot.session == *id));
     for problem in problems {
         let record = problem.damaged_object().and_then(|name| name.strip_prefix("snapshots/"));
         match (record, &problem) {
-            (None, Problem::Rollback { snapshot }) => lost.push(*snapshot),
+            (None, Problem::Rollback { snapshot }) if !buried.contains(snapshot) => {
+                lost.push(*snapshot);
+            }
             // Its session has not ended: it is being written, or was when its writer was killed. What waits for that
             // session waits for this record too.
             (Some(name), _) if !is_running(name, running) => unknown.push(problem),

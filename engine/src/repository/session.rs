@@ -15,7 +15,7 @@ use crate::clock::random;
 use crate::crypto::{Keys, ObjectKind, padded_map};
 use crate::error::{ErrorKind, Problem};
 use crate::id::{BlobPrefix, ClientId, ContentId, NodeId, PackId, SessionId};
-use crate::index::IndexSet;
+use crate::index::{IndexSet, SegmentName};
 use crate::looks::{Look, is_left_out};
 use crate::pack::{BlobKind, Frame};
 use crate::progress::Progress;
@@ -271,9 +271,29 @@ impl<'r> Session<'r> {
     pub fn suspend(mut self) -> Result<(), RepositoryError> {
         let uploaded = self.upload.take().map_or(Ok(0), Upload::finish);
         let indexed = self.shared.segments.checkpoint(&self.shared);
-        let ended = self.repository.delete(&format!("sessions/{}", self.id));
+        self.clear_away(&[]);
         uploaded.and(indexed)?;
-        ended
+        Ok(())
+    }
+
+    /// Deletes what nobody needs any more: these segments, and the session object. Only a courtesy to others, and some
+    /// clients may not delete: a segment that is replaced counts for nobody, and a session object that stays blocks nobody.
+    fn clear_away(&self, superseded: &[SegmentName]) {
+        let refused = |name: &str| {
+            let error = match self.repository.delete(name) {
+                Err(RepositoryError::Storage(error)) => error,
+                _ => return None,
+            };
+            let kind = error.kind;
+            let object = name.to_owned();
+            self.shared.progress.problem(&Problem::NotDeleted { object, source: error });
+            Some(kind)
+        };
+        let names = superseded.iter().map(ToString::to_string);
+        let failed = names.into_iter().find_map(|name| refused(&name));
+        if failed != Some(ErrorKind::PermissionDenied) {
+            refused(&format!("sessions/{}", self.id));
+        }
     }
 
     /// Waits until every blob is in the store. Returns the bytes that this took.
@@ -325,13 +345,11 @@ impl<'r> Session<'r> {
             let time_ns = snapshot.record.finished;
             let reason = "declared dead while it was written".to_owned();
             self.repository.forget(&[self.id], &Saying { time_ns, host, user, reason })?;
-            self.repository.delete(&name)?;
+            // What is forgotten counts no more, whether or not this client may delete.
+            drop(self.repository.delete(&name));
             return Err(RepositoryError::Fenced { session: self.id });
         }
-        for segment in superseded {
-            self.repository.delete(&segment.to_string())?;
-        }
-        self.repository.delete(&format!("sessions/{}", self.id))?;
+        self.clear_away(&superseded);
         self.repository.forget_catalogue();
         self.remember(&snapshot);
         self.repository.keep_record(snapshot.clone(), size);

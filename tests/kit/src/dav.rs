@@ -34,6 +34,8 @@ pub struct DavHabits {
     pub absolute_hrefs: bool,
     /// A deletion is answered with 200 and not 204.
     pub deletes_with_200: bool,
+    /// Nobody may delete anything: each deletion is refused with 403.
+    pub refuses_deletes: bool,
     /// So many more uploads are refused with 423, as if somebody held a lock.
     pub locked_puts: u32,
     /// Uploads beyond so many bytes in all are refused with 507.
@@ -49,6 +51,7 @@ impl Default for DavHabits {
             piece_delay: Duration::from_millis(1),
             absolute_hrefs: false,
             deletes_with_200: false,
+            refuses_deletes: false,
             locked_puts: 0,
             quota_bytes: None,
             wants_password: false,
@@ -132,6 +135,9 @@ impl State {
             if method == Method::PUT { self.refuses_put(request.headers()) } else { None };
         if let Some(status) = refused {
             return Ok(refusal(status));
+        }
+        if method == Method::DELETE && habits.refuses_deletes {
+            return Ok(refusal(StatusCode::FORBIDDEN));
         }
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
         let base = format!("http://{}", host.unwrap_or_default());
