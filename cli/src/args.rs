@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod copy;
 pub(crate) mod diff;
 pub(crate) mod doctor;
+pub(crate) mod du;
 pub(crate) mod dump;
 pub(crate) mod filters;
 pub(crate) mod find;
@@ -27,6 +28,7 @@ pub(crate) mod snapshot;
 pub(crate) mod snapshots;
 pub(crate) mod stats;
 pub(crate) mod values;
+pub(crate) mod versions;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -36,6 +38,7 @@ use self::check::CheckArgs;
 use self::copy::CopyArgs;
 use self::diff::DiffArgs;
 use self::doctor::DoctorArgs;
+use self::du::DuArgs;
 use self::dump::DumpArgs;
 use self::find::FindArgs;
 use self::forget::ForgetArgs;
@@ -53,6 +56,7 @@ use self::restore::RestoreArgs;
 use self::snapshot::SnapshotArgs;
 use self::snapshots::SnapshotsArgs;
 use self::stats::StatsArgs;
+use self::versions::HistoryArgs;
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -104,7 +108,11 @@ pub(crate) enum Command {
     Dump(DumpArgs),
     /// Find files in all snapshots, each version once
     Find(Box<FindArgs>),
-    /// Say what differs between two snapshots
+    /// List the versions of one file or folder
+    History(HistoryArgs),
+    /// Show the biggest folders of a snapshot
+    Du(DuArgs),
+    /// Say what differs between two snapshots, or a snapshot and a folder
     Diff(DiffArgs),
     /// Say what snapshots take
     Stats(StatsArgs),

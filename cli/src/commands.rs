@@ -73,6 +73,8 @@ fn dispatch(
         Command::Prune(arguments) => upkeep::prune::run(&settings()?, &arguments),
         Command::Dump(arguments) => looking::dump::run(&settings()?, &arguments),
         Command::Find(arguments) => looking::find::run(&settings()?, &arguments),
+        Command::History(arguments) => looking::history::run(&settings()?, &arguments),
+        Command::Du(arguments) => looking::du::run(&settings()?, &arguments),
         Command::Diff(arguments) => history::diff::run(&settings()?, &arguments),
         Command::Stats(arguments) => history::stats::run(&settings()?, &arguments),
         Command::Unforget(arguments) => history::unforget::run(&settings()?, &arguments),

@@ -1,9 +1,14 @@
-//! Looks into snapshots: takes files and folders out as streams and archives.
+//! Looks into snapshots: finds and measures what is in them, follows a file through all of them, compares them with
+//! folders, and takes files and folders out as streams and archives.
 
 pub(crate) mod archive;
+pub(crate) mod du;
 pub(crate) mod dump;
 mod failure;
 pub(crate) mod find;
+pub(crate) mod folder;
+pub(crate) mod growth;
+pub(crate) mod history;
 mod words;
 
 use std::sync::Arc;
@@ -17,6 +22,6 @@ use crate::history::picked;
 /// Content that is kept while a stream is written; a part of it is read ahead.
 const CONTENT_BYTES: u64 = 96 << 20;
 
-fn reader(repository: Repository) -> Reader {
+pub(crate) fn reader(repository: Repository) -> Reader {
     Reader::new(Arc::new(repository), CONTENT_BYTES)
 }

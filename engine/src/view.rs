@@ -11,9 +11,9 @@ mod frames;
 mod nodes;
 mod reader;
 
-pub use self::compare::{Compared, Difference, Differs, compare};
+pub use self::compare::{Compared, Difference, Differs, compare, has_same_content};
 pub use self::file::File;
-pub use self::find::{Found, Holders, find};
+pub use self::find::{Found, Holders, find, is_same_version};
 use self::nodes::Nodes;
 pub use self::reader::Reader;
 use crate::error::{Problem, ReadError};

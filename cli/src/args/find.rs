@@ -35,7 +35,7 @@ pub(crate) struct FindArgs {
 #[command(next_help_heading = "What to find")]
 pub(crate) struct FindWhat {
     /// Upper and lower case are the same in patterns
-    #[arg(short, long)]
+    #[arg(long)]
     pub(crate) ignore_case: bool,
 
     /// Only at and below this path of the snapshots

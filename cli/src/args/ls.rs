@@ -23,6 +23,10 @@ pub(crate) struct LsArgs {
     #[arg(short, long)]
     pub(crate) long: bool,
 
+    /// Folders with the size of everything in them
+    #[arg(short, long)]
+    pub(crate) sizes: bool,
+
     /// Also what is below the folders
     #[arg(short = 'R', long)]
     pub(crate) recursive: bool,

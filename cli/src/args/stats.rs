@@ -16,6 +16,10 @@ pub(crate) struct StatsArgs {
     #[command(flatten)]
     pub(crate) pick: PickArgs,
 
+    /// Only how the snapshots grew, one by one
+    #[arg(long, conflicts_with = "if_forgotten")]
+    pub(crate) growth: bool,
+
     /// Also what a prune could free if they were forgotten
     #[arg(long)]
     pub(crate) if_forgotten: bool,

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use heirloom_engine::id::SessionId;
@@ -14,6 +15,28 @@ use jiff::{Span, Timestamp, Zoned};
 /// The name of a snapshot, and perhaps a path in it. Paths need not be text.
 pub(crate) fn selector() -> impl TypedValueParser<Value = Selector> {
     OsStringValueParser::new().try_map(Selector::parse)
+}
+
+/// What a snapshot is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Another snapshot.
+    Snapshot(Selector),
+    /// A folder or file of this machine.
+    Folder(PathBuf),
+}
+
+/// A folder of this machine begins with a dot or has a slash, the name of a snapshot does not.
+pub(crate) fn side() -> impl TypedValueParser<Value = Side> {
+    OsStringValueParser::new().try_map(|text| {
+        let bytes = text.as_encoded_bytes();
+        let name = bytes.split(|byte| *byte == b':').next().unwrap_or_default();
+        if name.starts_with(b".") || name.contains(&b'/') {
+            Ok(Side::Folder(text.into()))
+        } else {
+            Selector::parse(text).map(Side::Snapshot)
+        }
+    })
 }
 
 /// Why a value makes no sense; clap prints it behind the name of the flag.

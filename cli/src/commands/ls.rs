@@ -2,16 +2,16 @@
 
 use std::io::{self, BufWriter, Write as _};
 
-use heirloom_engine::error::Problem;
-use heirloom_engine::repository::Repository;
+use heirloom_engine::error::{Problem, ReadError};
 use heirloom_engine::snapshot::Snapshot;
-use heirloom_engine::tree::{Entry, Kind, key_from_path, path_from_key};
-use heirloom_engine::view::{Depth, View};
+use heirloom_engine::tree::{Entry, Kind, TreeTotals, key_from_path, path_from_key};
+use heirloom_engine::view::{Depth, Reader, View};
 
 use super::choose;
 use crate::args::ls::LsArgs;
 use crate::exit::Exit;
 use crate::failure::{ChoiceFailure, Failure};
+use crate::looking::reader;
 use crate::output::{self, Event, Output};
 use crate::render::entry;
 use crate::settings::Settings;
@@ -22,9 +22,10 @@ pub(crate) fn run(settings: &Settings, arguments: &LsArgs) -> Result<Exit, Failu
     let repository = store.open(settings)?;
     let (snapshots, exit) = choose::all(&repository, settings.output)?;
     let snapshot = choose::one(&snapshots.taken, &arguments.snapshot)?;
+    let reader = reader(repository);
     let mut listing = Listing::new(settings.output, arguments);
     for key in starts(snapshot, arguments) {
-        listing.list(&repository, snapshot, &key)?;
+        listing.list(&reader, snapshot, &key)?;
     }
     let damage = listing.finish()?;
     Ok(choose::worse(exit, damage))
@@ -54,6 +55,7 @@ struct Listing<'a> {
     form: entry::Form,
     stdout: BufWriter<io::Stdout>,
     broken: Option<io::Error>,
+    unmeasured: Option<ReadError>,
     problems: Vec<Problem>,
 }
 
@@ -65,20 +67,16 @@ impl<'a> Listing<'a> {
             form: entry::Form { long: arguments.long, on_screen: output::stdout_is_terminal() },
             stdout: BufWriter::with_capacity(64 << 10, io::stdout()),
             broken: None,
+            unmeasured: None,
             problems: Vec::new(),
         }
     }
 
-    fn list(
-        &mut self,
-        repository: &Repository,
-        snapshot: &Snapshot,
-        key: &[u8],
-    ) -> Result<(), Failure> {
-        let view = View::new(repository, snapshot.record.root);
+    fn list(&mut self, reader: &Reader, snapshot: &Snapshot, key: &[u8]) -> Result<(), Failure> {
+        let view = reader.view(snapshot.record.root);
         match view.entry(key)? {
             Some(entry) if entry.kind != Kind::Folder => {
-                self.show(key, &entry);
+                self.show(&view, key, &entry);
             }
             None if !key.is_empty() => {
                 return Err(Failure::Choice(ChoiceFailure::NotInSnapshot {
@@ -88,9 +86,14 @@ impl<'a> Listing<'a> {
             _ => {
                 let depth = if self.arguments.recursive { Depth::All } else { Depth::Children };
                 let mut problems = Vec::new();
-                view.list(key, depth, &mut |key, entry| self.show(key, entry), &mut |problem| {
-                    problems.push(problem);
-                });
+                view.list(
+                    key,
+                    depth,
+                    &mut |key, entry| self.show(&view, key, entry),
+                    &mut |problem| {
+                        problems.push(problem);
+                    },
+                );
                 self.problems.append(&mut problems);
             }
         }
@@ -98,18 +101,47 @@ impl<'a> Listing<'a> {
     }
 
     /// Whether anybody still listens.
-    fn show(&mut self, key: &[u8], entry: &Entry) -> bool {
+    fn show(&mut self, view: &View<'_>, key: &[u8], entry: &Entry) -> bool {
+        let totals = match self.totals(view, key, entry) {
+            Ok(totals) => totals,
+            Err(error) => {
+                self.unmeasured.get_or_insert(error);
+                None
+            }
+        };
         let result = if self.output.json {
-            let mut line =
-                output::object_text(Event::File, "entry.found", &entry::fields(key, entry));
+            let fields = entry::fields_with_tree(key, entry, totals);
+            let mut line = output::object_text(Event::File, "entry.found", &fields);
             line.push('\n');
             self.stdout.write_all(line.as_bytes())
         } else {
-            let line = entry::line(key, entry, self.form);
+            let line = match totals {
+                Some(totals) => entry::line_with_tree(key, entry, totals, self.form),
+                None => entry::line(key, entry, self.form),
+            };
             self.stdout.write_all(&line)
         };
         self.broken = result.err();
         self.broken.is_none()
+    }
+
+    /// What a file or folder takes, if that was asked for.
+    fn totals(
+        &self,
+        view: &View<'_>,
+        key: &[u8],
+        entry: &Entry,
+    ) -> Result<Option<TreeTotals>, ReadError> {
+        if !self.arguments.sizes {
+            return Ok(None);
+        }
+        if entry.kind != Kind::Folder {
+            return Ok(Some(TreeTotals { entries: 0, bytes: entry.size }));
+        }
+        let mut totals = view.totals(key)?;
+        // Itself is not in it.
+        totals.entries = totals.entries.saturating_sub(1);
+        Ok(Some(totals))
     }
 
     fn finish(mut self) -> Result<Exit, Failure> {
@@ -117,6 +149,9 @@ impl<'a> Listing<'a> {
             return Err(Failure::Output(error));
         }
         self.stdout.flush().map_err(Failure::Output)?;
-        Ok(choose::report(&self.problems, self.output))
+        match self.unmeasured {
+            Some(error) => Err(error.into()),
+            None => Ok(choose::report(&self.problems, self.output)),
+        }
     }
 }

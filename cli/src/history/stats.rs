@@ -7,12 +7,14 @@ use heirloom_engine::id::{NodeId, SessionId};
 use heirloom_engine::repository::Snapshots;
 use heirloom_engine::snapshot::Snapshot;
 use heirloom_engine::stats;
+use serde_json::json;
 
 use super::{picked, words};
 use crate::args::stats::StatsArgs;
 use crate::commands::choose;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::looking::growth;
 use crate::output::Event;
 use crate::progress::Meter;
 use crate::settings::Settings;
@@ -24,6 +26,9 @@ pub(crate) fn run(settings: &Settings, arguments: &StatsArgs) -> Result<Exit, Fa
     let repository = store.open(settings)?;
     let (snapshots, exit) = choose::all(&repository, settings.output)?;
     let picked = picked(&snapshots.taken, &arguments.snapshots, &arguments.pick)?;
+    if arguments.growth {
+        return grown(settings, &store, &picked).map(|()| exit);
+    }
     let others = others(&snapshots, &picked);
     let cancelled = watch_interrupts().map_err(Failure::System)?;
     let output = settings.output;
@@ -39,6 +44,18 @@ pub(crate) fn run(settings: &Settings, arguments: &StatsArgs) -> Result<Exit, Fa
     output.event(Event::Summary, "stats.done", fields)?;
     let is_damaged = figures.lost + figures.unreadable > 0;
     Ok(choose::worse(exit, if is_damaged { Exit::Damage } else { Exit::Success }))
+}
+
+/// Each snapshot tells it; nothing is read.
+fn grown(settings: &Settings, store: &Store, picked: &[&Snapshot]) -> Result<(), Failure> {
+    let output = settings.output;
+    output.text(&growth::text(picked))?;
+    for snapshot in picked {
+        output.event(Event::Snapshot, "snapshot.growth", growth::fields(snapshot))?;
+    }
+    store.tell_traffic(output)?;
+    let fields = json!({ "snapshots": picked.len() });
+    output.event(Event::Summary, "growth.done", store.with_traffic(fields))
 }
 
 /// The trees of everything that counts and was not picked.

@@ -23,6 +23,11 @@ pub(crate) enum LookingFailure {
         /// What it is.
         path: PathBuf,
     },
+    /// No snapshot has the path.
+    Nowhere {
+        /// What was asked for.
+        path: PathBuf,
+    },
     /// The file or archive ends too early.
     Cut {
         /// The file that could not be read to its end.
@@ -73,6 +78,11 @@ pub(crate) fn message(failure: &LookingFailure) -> Message {
             Exit::Usage,
             format!("{} has no bytes of its own: it is no file", names::path(path)),
             "choose --format tar, tar.zst or zip",
+        ),
+        LookingFailure::Nowhere { path } => Message::new(
+            Exit::Failed,
+            format!("no snapshot has {}", names::path(path)),
+            "look for its name in all snapshots with `heirloom find NAME`",
         ),
         LookingFailure::Cut { path, source } => {
             let below = explain::read(source);

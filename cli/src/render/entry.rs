@@ -2,10 +2,10 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use heirloom_engine::tree::{Entry, FileContent, Kind, path_from_key};
+use heirloom_engine::tree::{Entry, FileContent, Kind, TreeTotals, path_from_key};
 use serde_json::{Value, json};
 
-use super::{names, time};
+use super::{names, numbers, time};
 
 /// How to write a line.
 #[derive(Debug, Clone, Copy)]
@@ -18,11 +18,23 @@ pub(crate) struct Form {
 
 /// One line, ended. On a screen nothing that a terminal could obey; elsewhere the exact bytes of the name.
 pub(crate) fn line(key: &[u8], entry: &Entry, form: Form) -> Vec<u8> {
+    let details = if form.long { details(entry, entry.size) } else { String::new() };
+    line_after(details, key, entry, form)
+}
+
+/// The same with what the entry takes with everything in it.
+pub(crate) fn line_with_tree(key: &[u8], entry: &Entry, totals: TreeTotals, form: Form) -> Vec<u8> {
+    let details = if form.long {
+        details(entry, totals.bytes)
+    } else {
+        format!("{:>10}  ", numbers::bytes(totals.bytes))
+    };
+    line_after(details, key, entry, form)
+}
+
+fn line_after(details: String, key: &[u8], entry: &Entry, form: Form) -> Vec<u8> {
     let path = path_from_key(key);
-    let mut line = Vec::new();
-    if form.long {
-        line.extend_from_slice(details(entry).as_bytes());
-    }
+    let mut line = details.into_bytes();
     let name = |bytes: &[u8]| {
         if form.on_screen { names::shown(bytes).into_bytes() } else { bytes.to_vec() }
     };
@@ -39,14 +51,14 @@ pub(crate) fn line(key: &[u8], entry: &Entry, form: Form) -> Vec<u8> {
 }
 
 /// `-rw-r--r-- me users 1234 2026-11-01 18:30:00 `
-fn details(entry: &Entry) -> String {
+fn details(entry: &Entry, size: u64) -> String {
     let owner = |name: Option<&[u8]>, id: u32| name.map_or_else(|| id.to_string(), names::shown);
     format!(
         "{} {:<8} {:<8} {:>12} {} ",
         mode(entry),
         owner(entry.user.as_deref(), entry.uid),
         owner(entry.group.as_deref(), entry.gid),
-        entry.size,
+        size,
         time::local(entry.mtime_ns)
     )
 }
@@ -117,6 +129,16 @@ pub(crate) fn fields(key: &[u8], entry: &Entry) -> Value {
         fields.extend(rest.into_iter().filter(|(_, value)| !value.is_null()));
     }
     Value::Object(fields)
+}
+
+/// The entry as JSON, a folder with what is in it if that is known.
+pub(crate) fn fields_with_tree(key: &[u8], entry: &Entry, totals: Option<TreeTotals>) -> Value {
+    let mut fields = fields(key, entry);
+    if let (Value::Object(fields), Some(totals), Kind::Folder) = (&mut fields, totals, entry.kind) {
+        fields.insert("tree_bytes".to_owned(), json!(totals.bytes));
+        fields.insert("tree_entries".to_owned(), json!(totals.entries));
+    }
+    fields
 }
 
 /// The entry as JSON with everything in it, for experts.

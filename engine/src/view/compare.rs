@@ -57,7 +57,8 @@ pub struct Compared {
 }
 
 impl Compared {
-    fn count(&mut self, difference: &Difference) {
+    /// Adds a difference.
+    pub fn count(&mut self, difference: &Difference) {
         let size = |entry: &Option<Entry>| entry.as_ref().map_or(0, |entry| entry.size);
         let after = size(&difference.after);
         let add = |sum: &mut u64, bytes: u64| *sum = sum.saturating_add(bytes);
@@ -137,7 +138,8 @@ fn difference(change: Change) -> Result<Difference, ReadError> {
     Ok(Difference { key: change.key, differs, before, after })
 }
 
-fn has_same_content(before: &Entry, after: &Entry) -> bool {
+/// Whether two entries of one kind have the same bytes, target or device number, as far as a tree tells.
+pub fn has_same_content(before: &Entry, after: &Entry) -> bool {
     let is_tree = |entry: &Entry| matches!(entry.content, FileContent::Tree(_));
     // Cut in another way, by another version perhaps; the hash is of the whole.
     let same_hash = before.hash.is_some() && before.hash == after.hash;

@@ -64,33 +64,33 @@ pub fn find(
     report: &mut dyn FnMut(Problem),
 ) {
     let last = key.to_vec();
-    let mut walk = Walk { nodes: reader.0.nodes(), lanes: BTreeMap::new(), last, report };
+    let mut walk = Walk { nodes: reader.0.nodes(), walkers: BTreeMap::new(), last, report };
     for (position, root) in roots.iter().enumerate() {
         let mut holders = Holders::default();
         holders.insert(position);
-        walk.settle(Lane { cursor: TreeCursor::subtree(*root, key), step: Step::End, holders });
+        walk.settle(Walker { cursor: TreeCursor::subtree(*root, key), step: Step::End, holders });
     }
-    while let Some((place, mut lanes)) = walk.lanes.pop_first() {
+    while let Some((place, mut walkers)) = walk.walkers.pop_first() {
         if place.rank < ENTRY {
-            if !walk.enter(lanes) {
+            if !walk.enter(walkers) {
                 return;
             }
             continue;
         }
-        for found in walk.versions(&place.key, &lanes, wanted) {
+        for found in walk.versions(&place.key, &walkers, wanted) {
             if !visit(found) {
                 return;
             }
         }
         walk.last = place.key;
-        lanes.drain(..).for_each(|lane| walk.settle(lane));
+        walkers.drain(..).for_each(|walker| walk.settle(walker));
     }
 }
 
 /// The rank of entries: nodes come first, from the highest to the lowest.
 const ENTRY: u8 = u8::MAX;
 
-/// Where a lane stands.
+/// Where a walker stands.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     key: Vec<u8>,
@@ -99,7 +99,7 @@ struct Place {
 
 /// One walk for all snapshots that have the same there.
 #[derive(Debug)]
-struct Lane {
+struct Walker {
     cursor: TreeCursor,
     step: Step,
     holders: Holders,
@@ -107,83 +107,83 @@ struct Lane {
 
 struct Walk<'a> {
     nodes: Nodes<'a>,
-    lanes: BTreeMap<Place, Vec<Lane>>,
+    walkers: BTreeMap<Place, Vec<Walker>>,
     /// The last key that was looked at.
     last: Vec<u8>,
     report: &'a mut dyn FnMut(Problem),
 }
 
 impl Walk<'_> {
-    /// Lets a lane go to where it will be next.
-    fn settle(&mut self, mut lane: Lane) {
+    /// Lets a walker go to where it will be next.
+    fn settle(&mut self, mut walker: Walker) {
         loop {
-            match lane.cursor.step() {
+            match walker.cursor.step() {
                 Ok(Step::End) => return,
                 Ok(step) => {
-                    lane.step = step;
+                    walker.step = step;
                     break;
                 }
                 Err(error) => {
                     self.damaged(error);
-                    lane.cursor.skip_damaged();
+                    walker.cursor.skip_damaged();
                 }
             }
         }
-        let (key, rank) = match lane.step {
-            Step::Entry | Step::End => (lane.cursor.key(), ENTRY),
+        let (key, rank) = match walker.step {
+            Step::Entry | Step::End => (walker.cursor.key(), ENTRY),
             Step::Node(_) => {
-                let rank = (LEVEL_MAX + 1).saturating_sub(lane.cursor.pending_level());
-                (lane.cursor.pending_key().unwrap_or_default(), rank)
+                let rank = (LEVEL_MAX + 1).saturating_sub(walker.cursor.pending_level());
+                (walker.cursor.pending_key().unwrap_or_default(), rank)
             }
         };
-        self.lanes.entry(Place { key: key.to_vec(), rank }).or_default().push(lane);
+        self.walkers.entry(Place { key: key.to_vec(), rank }).or_default().push(walker);
     }
 
-    /// Reads the nodes that these lanes stand before, each once; false if it is no use to go on.
-    fn enter(&mut self, mut lanes: Vec<Lane>) -> bool {
-        while let Some(mut lane) = lanes.pop() {
-            let (same, others): (Vec<Lane>, Vec<Lane>) =
-                lanes.into_iter().partition(|other| other.step == lane.step);
-            lanes = others;
+    /// Reads the nodes that these walkers stand before, each once; false if it is no use to go on.
+    fn enter(&mut self, mut walkers: Vec<Walker>) -> bool {
+        while let Some(mut walker) = walkers.pop() {
+            let (same, others): (Vec<Walker>, Vec<Walker>) =
+                walkers.into_iter().partition(|other| other.step == walker.step);
+            walkers = others;
             if !same.is_empty() {
-                let mut branch = Lane {
-                    cursor: lane.cursor.branch(),
-                    step: lane.step,
-                    holders: lane.holders.clone(),
+                let mut branch = Walker {
+                    cursor: walker.cursor.branch(),
+                    step: walker.step,
+                    holders: walker.holders.clone(),
                 };
                 for other in &same {
                     branch.holders.unite(&other.holders);
                 }
-                for mut other in same.into_iter().chain([lane]) {
+                for mut other in same.into_iter().chain([walker]) {
                     other.cursor.skip_node();
                     self.settle(other);
                 }
-                lane = branch;
+                walker = branch;
             }
-            if let Err(error) = lane.cursor.enter(&mut self.nodes) {
-                lane.cursor.skip_damaged();
+            if let Err(error) = walker.cursor.enter(&mut self.nodes) {
+                walker.cursor.skip_damaged();
                 if !self.damaged(error) {
                     return false;
                 }
             }
-            self.settle(lane);
+            self.settle(walker);
         }
         true
     }
 
-    /// What these lanes have at their key.
+    /// What these walkers have at their key.
     fn versions(
         &mut self,
         key: &[u8],
-        lanes: &[Lane],
+        walkers: &[Walker],
         wanted: &dyn Fn(&[u8], &EntryView) -> bool,
     ) -> Vec<Found> {
         let mut distinct: Vec<(&[u8], Holders)> = Vec::new();
-        for lane in lanes {
-            let encoded = lane.cursor.encoded();
+        for walker in walkers {
+            let encoded = walker.cursor.encoded();
             match distinct.iter_mut().find(|(other, _)| *other == encoded) {
-                Some((_, holders)) => holders.unite(&lane.holders),
-                None => distinct.push((encoded, lane.holders.clone())),
+                Some((_, holders)) => holders.unite(&walker.holders),
+                None => distinct.push((encoded, walker.holders.clone())),
             }
         }
         let mut versions: Vec<Found> = Vec::new();
@@ -214,7 +214,7 @@ impl Walk<'_> {
 }
 
 fn add_version(versions: &mut Vec<Found>, found: Found) {
-    match versions.iter_mut().find(|version| is_same(&version.entry, &found.entry)) {
+    match versions.iter_mut().find(|version| is_same_version(&version.entry, &found.entry)) {
         Some(version) => {
             if found.holders.positions().next_back() > version.holders.positions().next_back() {
                 version.entry = found.entry;
@@ -225,8 +225,9 @@ fn add_version(versions: &mut Vec<Found>, found: Found) {
     }
 }
 
-/// Whether nobody but the file system could tell one from the other.
-fn is_same(one: &Entry, other: &Entry) -> bool {
+/// Whether nobody but the file system could tell one entry from the other: where an inode is, and when it changed there,
+/// makes no difference.
+pub fn is_same_version(one: &Entry, other: &Entry) -> bool {
     let plain = |entry: &Entry| Entry {
         ctime_ns: None,
         btime_ns: None,
