@@ -32,6 +32,7 @@ missing_packages() {
   local pair found
   for pair in \
     strace:strace setfattr:attr setfacl:acl unshare:util-linux python3:python3 git:git cc:build-essential \
+    chromium:chromium chromedriver:chromium-driver \
     apache2:apache2-bin htpasswd:apache2-utils nginx:nginx rclone:rclone \
     /usr/lib/nginx/modules/ngx_http_dav_ext_module.so:libnginx-mod-http-dav-ext; do
     found=${pair%%:*}

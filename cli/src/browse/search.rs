@@ -1,11 +1,12 @@
 //! Search by name: in a folder of a snapshot, or in all snapshots, each version once.
 
-use std::collections::HashSet;
+use std::cell::Cell;
 
 use globset::{GlobBuilder, GlobMatcher};
+use heirloom_engine::id::NodeId;
 use heirloom_engine::snapshot::Snapshot;
-use heirloom_engine::tree::{Entry, Kind, file_name, path_from_key};
-use heirloom_engine::view::Depth;
+use heirloom_engine::tree::{EntryView, Kind, file_name, path_from_key};
+use heirloom_engine::view::{Found, find};
 use maud::html;
 
 use super::app::App;
@@ -30,7 +31,7 @@ pub(super) fn answer(app: &App, ask: &Ask) -> Answer {
         None => all.iter().collect(),
     };
     among.sort_by_key(|one| std::cmp::Reverse((one.record.time, one.session)));
-    let found = if query.is_empty() { Found::default() } else { find(app, ask, &among, query) };
+    let found = if query.is_empty() { Hits::default() } else { look(app, ask, &among, query) };
     let everywhere = format!("search?q={}", encoded(query));
     let body = html! {
         @if let Some(snapshot) = &scope { (crumbs(snapshot, &ask.key)) }
@@ -46,14 +47,19 @@ pub(super) fn answer(app: &App, ask: &Ask) -> Answer {
         }
         (notes(&found.notes))
         ul.items.rows.hits {
-            @for hit in &found.hits {
+            @for (snapshot, Found { key, entry, holders }) in &found.hits {
                 li {
-                    a.item href=(link("f", hit.snapshot.session, &hit.key)) {
-                        (sign(hit.kind, Promise::of(file_name(&hit.key))))
-                        span.name { bdi { (names::path(&path_from_key(&hit.key))) } }
-                        span.size { @if hit.kind == Kind::File { (bytes(hit.size)) } }
-                        time { (minute(hit.mtime_ns)) }
-                        @if scope.is_none() { span.more { (caption(hit.snapshot)) } }
+                    a.item href=(link("f", snapshot.session, key)) {
+                        (sign(entry.kind, Promise::of(file_name(key))))
+                        span.name { bdi { (names::path(&path_from_key(key))) } }
+                        span.size { @if entry.kind == Kind::File { (bytes(entry.size)) } }
+                        time { (minute(entry.mtime_ns)) }
+                        @if scope.is_none() {
+                            span.more {
+                                (caption(snapshot))
+                                @if holders.count() > 1 { " and " (holders.count() - 1) " before" }
+                            }
+                        }
                     }
                 }
             }
@@ -63,48 +69,40 @@ pub(super) fn answer(app: &App, ask: &Ask) -> Answer {
     Ok(Page { base: &app.gate.base, title: "Search", place, query }.answer(&body))
 }
 
-/// An entry with such a name, in the newest snapshot that has it like this.
-struct Hit<'a> {
-    snapshot: &'a Snapshot,
-    key: Vec<u8>,
-    kind: Kind,
-    size: u64,
-    mtime_ns: i128,
-}
-
+/// Versions of entries with such a name, and the newest snapshot that has each.
 #[derive(Default)]
-struct Found<'a> {
-    hits: Vec<Hit<'a>>,
+struct Hits<'a> {
+    hits: Vec<(&'a Snapshot, Found)>,
     notes: Vec<String>,
 }
 
-fn find<'a>(app: &App, ask: &Ask, newest_first: &[&'a Snapshot], query: &str) -> Found<'a> {
-    let pattern = Pattern::new(query);
-    let (mut found, mut seen, mut looks) = (Found::default(), HashSet::new(), 0_usize);
-    let mut roots = HashSet::new();
-    let Found { hits, notes } = &mut found;
-    for snapshot in newest_first.iter().filter(|one| roots.insert(one.record.root)) {
-        let visit = &mut |key: &[u8], entry: &Entry| {
-            looks += 1;
-            if pattern.matches(file_name(key)) {
-                let (kind, size, mtime_ns) = (entry.kind, entry.size, entry.mtime_ns);
-                if seen.insert((key.to_vec(), kind, size, mtime_ns)) {
-                    hits.push(Hit { snapshot, key: key.to_vec(), kind, size, mtime_ns });
-                }
-            }
-            looks < LOOKS_MAX && hits.len() < HITS_MAX
-        };
-        app.view(snapshot).list(&ask.key, Depth::All, visit, &mut |found| {
-            if notes.len() < 10 {
-                notes.push(problem::describe(&found).text);
-            }
-        });
-    }
+fn look<'a>(app: &App, ask: &Ask, newest_first: &[&'a Snapshot], query: &str) -> Hits<'a> {
+    let (pattern, looks) = (Pattern::new(query), Cell::new(0_usize));
+    let roots: Vec<NodeId> = newest_first.iter().map(|one| one.record.root).collect();
+    let wanted = |key: &[u8], _: &EntryView| {
+        looks.set(looks.get() + 1);
+        // The last look ends the search below.
+        looks.get() > LOOKS_MAX || pattern.matches(file_name(key))
+    };
+    let mut found = Hits::default();
+    let Hits { hits, notes } = &mut found;
+    let visit = &mut |version: Found| {
+        let holder = version.holders.positions().next().and_then(|first| newest_first.get(first));
+        if let Some(holder) = holder.filter(|_| looks.get() <= LOOKS_MAX) {
+            hits.push((*holder, version));
+        }
+        looks.get() <= LOOKS_MAX && hits.len() < HITS_MAX
+    };
+    find(&app.reader, (&roots, &ask.key), &wanted, visit, &mut |found| {
+        if notes.len() < 10 {
+            notes.push(problem::describe(&found).text);
+        }
+    });
     if found.hits.len() >= HITS_MAX {
         let most = count(u64::try_from(HITS_MAX).unwrap_or(u64::MAX));
         found.notes.push(format!("only the first {most} are shown; write more of the name"));
-    } else if looks >= LOOKS_MAX {
-        found.notes.push("there is too much to search at once; open a snapshot first".to_owned());
+    } else if looks.get() > LOOKS_MAX {
+        found.notes.push("there is too much to search at once; open a folder first".to_owned());
     }
     found
 }

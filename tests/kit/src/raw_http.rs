@@ -47,7 +47,10 @@ pub fn raw_http(
     connection.set_read_timeout(Some(PATIENCE))?;
     connection.set_write_timeout(Some(PATIENCE))?;
     let length = body.len();
-    let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {server}\r\n");
+    let mut request = format!("{method} {path} HTTP/1.1\r\n");
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        write!(request, "host: {server}\r\n")?;
+    }
     for (name, value) in headers {
         write!(request, "{name}: {value}\r\n")?;
     }

@@ -1,11 +1,13 @@
 //! Real servers for the suites: started on a free port of 127.0.0.1, with their data in a scratch folder, ended on drop.
 //!
 //! - [`Moto`] is S3 in memory; [`Apache`] and [`Nginx`] are WebDAV servers with and without a password
+//! - [`Browser`] is Chromium; it is no server, but is started and ended like one
 //! - [`Garage`], [`Wsgidav`], [`RcloneDav`] and [`Sshd`] are for runs with `HEIRLOOM_TEST_STORES=all`
 //!
 //! A program that is missing is an error that says how to get it: no suite passes because it could not run.
 
 mod apache;
+mod browser;
 mod garage;
 mod moto;
 mod nginx;
@@ -16,6 +18,7 @@ mod sshd;
 use std::env;
 
 pub use self::apache::{Apache, Login};
+pub use self::browser::Browser;
 pub use self::garage::Garage;
 pub use self::moto::Moto;
 pub use self::nginx::Nginx;
