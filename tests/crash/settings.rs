@@ -118,8 +118,28 @@ pub(crate) fn cases() -> Vec<Case> {
             world: with_policy,
             run: set_policy,
             holds: one_policy_counts,
-            stays: &["policies/"],
+            leaves: &["policies/"],
             ..Case::default()
         },
     ]
+}
+
+/// The slot goes first; whoever removes or adds another one tidies up what a killed one left behind.
+#[test]
+fn a_note_without_a_slot_goes_away_with_the_next_change_of_keys() -> Result<()> {
+    let world = two_keys()?;
+    let store = &world.site().store;
+    let half_removed = |id: &str| {
+        store.remove(&format!("keys/{id}"));
+        ensure!(store.names_in("keys/").contains(&format!("keys/{id}.note")));
+        Ok(())
+    };
+    half_removed(&world.note)?;
+    let added = world.open(store)?.add_slot(&[identity()], &identity_slot())?;
+    assert_eq!(store.names_in("keys/").len(), 4, "two slots, two notes");
+    let third = world.open(store)?.add_slot(&[identity()], &identity_slot())?;
+    half_removed(&third.to_string())?;
+    world.open(store)?.remove_slot(&added.to_string())?;
+    assert_eq!(store.names_in("keys/").len(), 2);
+    Ok(())
 }

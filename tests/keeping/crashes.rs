@@ -80,9 +80,9 @@ fn setting_a_policy_may_break_off_anywhere_and_never_leaves_a_scope_without_one(
                 policies.in_force().map(|one| one.policy.rules[0].amount.to_string()).collect();
             anyhow::ensure!(amounts.len() == 1, "{amounts:?}");
             anyhow::ensure!(!done || amounts == ["2"], "it said that it was done");
-            // A torn object of a store that tears is damage: nothing is dropped until it is taken away.
-            repository.remove_policies(&policies.unreadable)?;
-            repository.set_policy(of_host("desk"), policy("3")?, &saying(""))?;
+            // A torn object of a store that tears is damage: nothing is dropped until somebody sets a policy, for whatever.
+            let change = repository.set_policy(of_host("desk"), policy("3")?, &saying(""))?;
+            anyhow::ensure!(change.cleared == policies.unreadable, "{change:?}");
             let policies = repository.policies()?;
             anyhow::ensure!(policies.stored.len() == 1 && policies.problems.is_empty());
             Ok(())

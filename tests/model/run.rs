@@ -7,9 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use heirloom_engine::check::{self, CheckOptions, Standing, Weight};
+use heirloom_engine::check::{self, CheckOptions, Finding, Standing, Weight};
 use heirloom_engine::id::NodeId;
-use heirloom_engine::repository::Repository;
+use heirloom_engine::progress::Progress;
+use heirloom_engine::repair::{self, Part, Repairer};
+use heirloom_engine::repository::{Repository, SessionNote};
 use heirloom_engine::snapshot::Snapshot;
 
 use crate::client::{Client, MAIN, OTHER, Silent, Unread, observer, prune, read_back};
@@ -106,14 +108,17 @@ fn check(world: &Arc<World>, images: &Images) -> Result<()> {
         let roots = check_restores(world, images, store).context("after a prune")?;
         let unneeded = world.state().stores[store].oracle.unneeded(&roots);
         ensure!(unneeded.is_empty(), "two prunes leave {unneeded:?}");
-        let report =
-            check::run(&observer(world, images, store)?, &CheckOptions::default(), &Silent)?;
-        // Half a tombstone stays until its snapshot is forgotten once more.
-        let half = |name: &str| !world.plan.atomic && name.starts_with("tombstones/");
-        let damage = report
-            .findings
-            .iter()
-            .find(|finding| finding.weight == Weight::Damage && !half(&finding.object));
+        let look = || -> Result<_> {
+            Ok(check::run(&observer(world, images, store)?, &CheckOptions::default(), &Silent)?)
+        };
+        let mut report = look()?;
+        // Half a tombstone stays until its snapshot is forgotten once more, or somebody repairs.
+        let half = |finding: &Finding| finding.object.starts_with("tombstones/");
+        if !world.plan.atomic && report.findings.iter().any(half) {
+            mend_snapshots(&observer(world, images, store)?).context("repair")?;
+            report = look()?;
+        }
+        let damage = report.findings.iter().find(|finding| finding.weight == Weight::Damage);
         ensure!(damage.is_none(), "two prunes leave {damage:?}");
         // One whose session was declared dead may lack anything; nobody was told that it is taken.
         let affected = report.affected.iter().find(|one| one.standing == Standing::Taken);
@@ -121,6 +126,21 @@ fn check(world: &Arc<World>, images: &Images) -> Result<()> {
         let leftovers = world.state().leftovers(store);
         ensure!(leftovers.is_empty(), "two prunes leave {leftovers:?}");
     }
+    Ok(())
+}
+
+fn mend_snapshots(repository: &Repository) -> Result<()> {
+    let part = Part::Snapshots { read_data: false, forget_lost: false };
+    let note = SessionNote {
+        started: 0,
+        host: "host".into(),
+        program: "model".into(),
+        command: "repair snapshots".into(),
+    };
+    let who = Repairer { note, user: "user".into() };
+    let plan = repair::plan(repository, &part, &Silent)?;
+    let progress: Arc<dyn Progress> = Arc::new(Silent);
+    repair::apply(repository, (&part, &plan), &who, &progress)?;
     Ok(())
 }
 

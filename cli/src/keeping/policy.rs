@@ -70,9 +70,14 @@ fn set(settings: &Settings, arguments: &PolicySetArgs) -> Result<Exit, Failure> 
     let text = words::policy_set(&scope, &policy);
     let change = repository.set_policy(scope, policy, &saying(String::new()))?;
     settings.output.done(&text)?;
-    settings.output.done(&words::replaced(&change.gone))?;
-    let gone: Vec<String> = change.gone.iter().map(ToString::to_string).collect();
-    let fields = json!({ "policy": change.set.map(|id| id.to_string()), "replaced": gone });
+    settings.output.done(&words::replaced(&change))?;
+    let ids = |ids: &[PolicyId]| -> Vec<String> { ids.iter().map(ToString::to_string).collect() };
+    let fields = json!({
+        "policy": change.set.map(|id| id.to_string()),
+        "replaced": ids(&change.gone),
+        "cleared": ids(&change.cleared),
+        "left": ids(&change.left),
+    });
     settings.output.event(Event::Summary, "policy.set", fields)?;
     Ok(Exit::Success)
 }

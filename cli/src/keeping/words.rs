@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use heirloom_engine::id::{PolicyId, SessionId};
-use heirloom_engine::repository::Policies;
+use heirloom_engine::repository::{Policies, PolicyChange};
 use heirloom_engine::retention::{
     GroupKey, Policy, Reason, Scope, Standing, StoredPolicy, Verdict,
 };
@@ -297,8 +297,19 @@ pub(super) fn policy_set(for_whom: &Scope, policy: &Policy) -> String {
     format!("Set the policy for {}: keep {}\n", scope(for_whom), rules(policy))
 }
 
-pub(super) fn replaced(gone: &[PolicyId]) -> String {
-    if gone.is_empty() { String::new() } else { format!("  in place of {}\n", ids(gone)) }
+pub(super) fn replaced(change: &PolicyChange) -> String {
+    let PolicyChange { gone, cleared, left, .. } = change;
+    let mut text = String::new();
+    for (policies, what) in [
+        (gone, "in place of"),
+        (left, "not deleted, but of no effect:"),
+        (cleared, "deleted, because nobody could read it any more:"),
+    ] {
+        if !policies.is_empty() {
+            text.push_str(&format!("  {what} {}\n", ids(policies)));
+        }
+    }
+    text
 }
 
 pub(super) fn removed(gone: &[PolicyId]) -> String {

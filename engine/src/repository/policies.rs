@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Repository, RepositoryError, Saying};
 use crate::clock::random;
-use crate::error::{ErrorKind, Problem};
+use crate::error::{ErrorKind, FormatError, Problem};
 use crate::id::PolicyId;
 use crate::retention::{Policy, Scope, Standing, StoredPolicy};
 use crate::snapshot::{open_policy, policy_name, seal_policy};
@@ -31,6 +31,10 @@ pub struct PolicyChange {
     pub set: Option<PolicyId>,
     /// Those that no longer count, in the order of their ids.
     pub gone: Vec<PolicyId>,
+    /// Those that could not be read, and were deleted because a new one was set.
+    pub cleared: Vec<PolicyId>,
+    /// Of those that no longer count, the ones that could not be deleted.
+    pub left: Vec<PolicyId>,
 }
 
 impl Repository {
@@ -67,6 +71,9 @@ impl Repository {
 
     /// Stores a policy in place of those for the same scope, and then deletes these. If that fails, or somebody brings
     /// one back, it does not count: the new one says that it replaces it.
+    ///
+    /// Policies that make no sense are deleted, too, whatever they were for; an earlier `set` may have left its half
+    /// there. One that is still being written makes sense when it is looked at again.
     pub fn set_policy(
         &self,
         scope: Scope,
@@ -74,7 +81,9 @@ impl Repository {
         said: &Saying,
     ) -> Result<PolicyChange, RepositoryError> {
         self.check_writable()?;
-        let mut old = self.policies()?.stored;
+        let found = self.policies()?;
+        let senseless = found.senseless();
+        let mut old = found.stored;
         old.retain(|other| other.scope == scope);
         let gone: Vec<PolicyId> = old.iter().map(|other| other.id).collect();
         // What these replaced stays replaced when they are gone.
@@ -99,10 +108,16 @@ impl Repository {
         };
         let sealed = seal_policy(stored.encode(), id, &self.keys, self.clock());
         self.put(&policy_name(id), Bytes::from(sealed))?;
+        let (mut left, mut cleared) = (Vec::new(), Vec::new());
         if self.may_not_delete_because().is_none() {
-            self.delete_policies(&gone)?;
+            let deleted = |id: &PolicyId| self.delete(&policy_name(*id)).is_ok();
+            left = gone.iter().filter(|id| !deleted(id)).copied().collect();
+            if !senseless.is_empty() {
+                cleared = self.policies().map(|again| again.senseless()).unwrap_or_default();
+                cleared.retain(|id| senseless.contains(id) && deleted(id));
+            }
         }
-        Ok(PolicyChange { set: Some(id), gone })
+        Ok(PolicyChange { set: Some(id), gone, cleared, left })
     }
 
     /// Deletes policies, readable or not.
@@ -112,12 +127,9 @@ impl Repository {
             return Err(RepositoryError::UnknownFeature { feature: feature.to_owned() });
         }
         self.confirm(true)?;
-        self.delete_policies(ids)?;
-        Ok(PolicyChange { set: None, gone: ids.to_vec() })
-    }
-
-    fn delete_policies(&self, ids: &[PolicyId]) -> Result<(), RepositoryError> {
-        ids.iter().try_for_each(|id| self.delete(&policy_name(*id)))
+        ids.iter().try_for_each(|id| self.delete(&policy_name(*id)))?;
+        let (cleared, left) = (Vec::new(), Vec::new());
+        Ok(PolicyChange { set: None, gone: ids.to_vec(), cleared, left })
     }
 }
 
@@ -126,5 +138,14 @@ impl Policies {
     pub fn in_force(&self) -> impl Iterator<Item = &StoredPolicy> {
         let counts = |one: &&StoredPolicy| one.standing(&self.stored) == Standing::InForce;
         self.stored.iter().filter(counts)
+    }
+
+    /// Those that make no sense to any program. What a newer one wrote is not among them.
+    fn senseless(&self) -> Vec<PolicyId> {
+        let damaged = self.problems.iter().filter_map(|problem| match problem {
+            Problem::ObjectDamaged { source: FormatError::Newer { .. }, .. } => None,
+            problem => problem.damaged_object()?.strip_prefix("policies/"),
+        });
+        damaged.filter_map(PolicyId::from_hex).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! Key slots: who can get in, and how.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -195,15 +196,39 @@ impl Repository {
     ) -> Result<SlotId, RepositoryError> {
         self.check_writable()?;
         self.confirm(true)?;
+        let alone = self.notes_alone()?;
         let (_, bundle, _) =
             Slots::unlock(&self.storage, &self.context, &self.description, credentials)?;
-        Slots::write(&self.storage, &self.context, &self.keys, &bundle, slot)
+        let id = Slots::write(&self.storage, &self.context, &self.keys, &bundle, slot)?;
+        self.clear_notes(&alone);
+        Ok(id)
+    }
+
+    /// Notes without a slot.
+    fn notes_alone(&self) -> Result<Vec<String>, RepositoryError> {
+        let mut names: Vec<String> =
+            self.list("keys/")?.into_iter().map(|object| object.name).collect();
+        let slots: HashSet<SlotId> = names.iter().filter_map(|name| slot_of(name)).collect();
+        let slot = |name: &str| slot_of(name.strip_suffix(".note")?);
+        names.retain(|name| slot(name).is_some_and(|slot| !slots.contains(&slot)));
+        Ok(names)
+    }
+
+    /// Takes away notes that were without a slot some time ago and are so still: whoever was to add or remove it was
+    /// killed. Only a courtesy.
+    fn clear_notes(&self, alone: &[String]) {
+        if !alone.is_empty() {
+            let mut still = self.notes_alone().unwrap_or_default();
+            still.retain(|name| alone.contains(name));
+            still.iter().for_each(|name| drop(self.delete(name)));
+        }
     }
 
     /// Removes the slot whose name begins with `name`; never the last one.
     pub fn remove_slot(&self, name: &str) -> Result<SlotId, RepositoryError> {
         self.check_writable()?;
         self.confirm(true)?;
+        let alone = self.notes_alone()?;
         let slots = self.slots()?;
         let mut fitting = slots.iter().filter(|slot| slot.id.to_string().starts_with(name));
         let (Some(slot), None) = (fitting.next(), fitting.next()) else {
@@ -217,6 +242,7 @@ impl Repository {
         self.forget_store();
         self.context.runtime.block_on(self.storage.delete(&object))?;
         self.context.runtime.block_on(self.storage.delete(&format!("{object}.note")))?;
+        self.clear_notes(&alone);
         Ok(slot.id)
     }
 
