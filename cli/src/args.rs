@@ -18,12 +18,14 @@ pub(crate) mod keep;
 pub(crate) mod key;
 pub(crate) mod login;
 pub(crate) mod ls;
+pub(crate) mod mount;
 pub(crate) mod pick;
 pub(crate) mod plugin;
 pub(crate) mod policy;
 pub(crate) mod prune;
 pub(crate) mod repair;
 pub(crate) mod restore;
+pub(crate) mod serve;
 pub(crate) mod snapshot;
 pub(crate) mod snapshots;
 pub(crate) mod stats;
@@ -48,11 +50,13 @@ use self::init::InitArgs;
 use self::key::KeyArgs;
 use self::login::LoginArgs;
 use self::ls::LsArgs;
+use self::mount::MountArgs;
 use self::plugin::PluginArgs;
 use self::policy::PolicyArgs;
 use self::prune::PruneArgs;
 use self::repair::RepairArgs;
 use self::restore::RestoreArgs;
+use self::serve::ServeArgs;
 use self::snapshot::SnapshotArgs;
 use self::snapshots::SnapshotsArgs;
 use self::stats::StatsArgs;
@@ -112,6 +116,10 @@ pub(crate) enum Command {
     History(HistoryArgs),
     /// Show the biggest folders of a snapshot
     Du(DuArgs),
+    /// Show the snapshots as a folder
+    Mount(MountArgs),
+    /// Show the snapshots to other programs, as WebDAV
+    Serve(ServeArgs),
     /// Say what differs between two snapshots, or a snapshot and a folder
     Diff(DiffArgs),
     /// Say what snapshots take

@@ -30,7 +30,9 @@ use crate::history;
 use crate::keeping;
 use crate::logging;
 use crate::looking;
+use crate::mount;
 use crate::output::{Event, Output, complain};
+use crate::serve;
 use crate::settings::{self, Environment, Settings};
 use crate::upkeep;
 
@@ -68,6 +70,8 @@ fn dispatch(
         Command::Forget(arguments) => keeping::forget::run(&settings()?, &arguments),
         Command::Policy(arguments) => keeping::policy::run(&settings()?, &arguments),
         Command::Ls(arguments) => ls::run(&settings()?, &arguments),
+        Command::Mount(arguments) => mount::run(&settings()?, &arguments),
+        Command::Serve(arguments) => serve::run(&settings()?, &arguments),
         Command::Check(arguments) => upkeep::check::run(&settings()?, &arguments),
         Command::Repair(arguments) => upkeep::repair::run(&settings()?, &arguments),
         Command::Prune(arguments) => upkeep::prune::run(&settings()?, &arguments),

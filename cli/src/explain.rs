@@ -20,7 +20,9 @@ use crate::failure::{ChoiceFailure, Failure, InputFailure, Usage};
 use crate::history;
 use crate::keeping;
 use crate::looking;
+use crate::mount;
 use crate::render::{names, problem};
+use crate::serve;
 
 /// What to say about a failure.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,6 +82,8 @@ pub(crate) fn message(failure: &Failure) -> Option<Message> {
         Failure::Looking(failure) => looking::message(failure),
         Failure::Browse(failure) => browse::message(failure),
         Failure::History(failure) => return history::message(failure),
+        Failure::Mount(failure) => mount::message(failure),
+        Failure::Serve(failure) => serve::message(failure),
     })
 }
 
@@ -215,6 +219,11 @@ fn choice_message(failure: &ChoiceFailure) -> Message {
             "list the repository's folder to see its objects",
         ),
         ChoiceFailure::NotInSnapshot { path } => not_in_snapshot(path),
+        ChoiceFailure::NotAFolder { path } => Message::new(
+            Exit::Usage,
+            format!("{} is not a folder of the snapshot", names::path(path)),
+            "name the folder that it is in",
+        ),
     }
 }
 

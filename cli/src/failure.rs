@@ -17,7 +17,9 @@ use crate::browse::BrowseFailure;
 use crate::history::HistoryFailure;
 use crate::keeping::KeepingFailure;
 use crate::looking::LookingFailure;
+use crate::mount::MountFailure;
 use crate::secrets::CommandFailure;
+use crate::serve::ServeFailure;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -72,6 +74,10 @@ pub(crate) enum Failure {
     History(HistoryFailure),
     /// A look into a snapshot ended early.
     Looking(LookingFailure),
+    /// Nothing was mounted.
+    Mount(MountFailure),
+    /// Nothing is served.
+    Serve(ServeFailure),
 }
 
 /// Mistakes on the command line that clap does not see.
@@ -220,6 +226,11 @@ pub(crate) enum ChoiceFailure {
         /// What was asked for.
         path: PathBuf,
     },
+    /// It is something else in the snapshot.
+    NotAFolder {
+        /// What was asked for.
+        path: PathBuf,
+    },
 }
 
 macro_rules! from {
@@ -237,6 +248,7 @@ from! {
     RepositoryError => Repository,
     StorageError => Repository,
     ReadError => Repository,
+    ChoiceFailure => Choice,
     BackupError => Backup,
     RestoreError => Restore,
     PluginFailure => Plugin,

@@ -1,6 +1,7 @@
 //! What the program takes from the machine: time, randomness, names, signals; and how it keeps secrets out of core files.
 
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
@@ -10,6 +11,7 @@ use heirloom_engine::clock::Clock;
 use rustix::process::{Resource, Rlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+use signal_hook::low_level::pipe;
 
 use crate::exit::Exit;
 
@@ -74,6 +76,15 @@ pub(crate) fn watch_interrupts() -> io::Result<Arc<AtomicBool>> {
         flag::register(signal, Arc::clone(&flag))?;
     }
     Ok(flag)
+}
+
+/// Two ends of a pipe: from the first one a byte can be read after each interrupt, and whatever is written to the second.
+pub(crate) fn signal_pipe() -> io::Result<(UnixStream, UnixStream)> {
+    let (sleeper, waker) = UnixStream::pair()?;
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        pipe::register(signal, waker.try_clone()?)?;
+    }
+    Ok((sleeper, waker))
 }
 
 /// The name under which this machine appears in snapshots.
