@@ -33,7 +33,7 @@ missing_packages() {
   for pair in \
     strace:strace setfattr:attr setfacl:acl unshare:util-linux python3:python3 git:git cc:build-essential \
     chromium:chromium chromedriver:chromium-driver \
-    apache2:apache2-bin htpasswd:apache2-utils nginx:nginx rclone:rclone \
+    fusermount3:fuse3 rsync:rsync apache2:apache2-bin htpasswd:apache2-utils nginx:nginx rclone:rclone \
     /usr/lib/nginx/modules/ngx_http_dav_ext_module.so:libnginx-mod-http-dav-ext; do
     found=${pair%%:*}
     PATH=$PATH:/usr/sbin:/sbin command -v "$found" >/dev/null || [ -e "$found" ] || echo "${pair#*:}"

@@ -5,20 +5,15 @@
 
 mod app;
 mod archive;
-mod ask;
 mod compare;
 mod content;
 mod failure;
 mod file;
 mod folder;
-mod gate;
-mod launch;
 mod listing;
-mod media;
 mod page;
 mod search;
 mod serve;
-mod sign;
 mod thumbnail;
 mod timeline;
 mod versions;
@@ -32,8 +27,6 @@ use tokio::net::TcpListener;
 
 use self::app::{App, home};
 pub(crate) use self::failure::{BrowseFailure, message};
-use self::gate::Gate;
-use self::launch::Launch;
 use crate::args::browse::BrowseArgs;
 use crate::commands::choose;
 use crate::exit::Exit;
@@ -42,6 +35,9 @@ use crate::output::{Event, Output};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::system::{SystemClock, watch_interrupts};
+use crate::web::ask::link;
+use crate::web::gate::Gate;
+use crate::web::launch::Launch;
 
 /// Content that is kept in memory.
 const CONTENT_BYTES: u64 = 64 << 20;
@@ -82,7 +78,7 @@ fn start(snapshots: &[Snapshot], wanted: Option<&Selector>) -> Result<String, Fa
     let Some(wanted) = wanted else { return Ok(String::new()) };
     let snapshot = choose::one(snapshots, wanted)?;
     let key = if wanted.path.is_some() { wanted.key() } else { home(snapshot) };
-    Ok(ask::link("f", snapshot.session, &key))
+    Ok(link("f", snapshot.session, &key))
 }
 
 /// Said even to those who asked for quiet: without the address nobody gets in.

@@ -4,6 +4,8 @@ mod change;
 pub(crate) mod copy;
 pub(crate) mod diff;
 mod failure;
+mod folder;
+mod growth;
 pub(crate) mod pin;
 pub(crate) mod rewrite;
 pub(crate) mod stats;

@@ -1,13 +1,11 @@
-//! Looks into snapshots: finds and measures what is in them, follows a file through all of them, compares them with
-//! folders, and takes files and folders out as streams and archives.
+//! Looks into snapshots: finds and measures what is in them, follows a file through all of them, and takes files
+//! and folders out as streams and archives.
 
 pub(crate) mod archive;
 pub(crate) mod du;
 pub(crate) mod dump;
 mod failure;
 pub(crate) mod find;
-pub(crate) mod folder;
-pub(crate) mod growth;
 pub(crate) mod history;
 mod words;
 

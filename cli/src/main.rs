@@ -25,6 +25,7 @@ mod settings;
 mod store;
 mod system;
 mod upkeep;
+mod web;
 
 use std::process::ExitCode;
 

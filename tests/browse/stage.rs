@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use heirloom_engine::crypto::{ExposeSecret as _, generate_identity};
 use heirloom_kit::{RawAnswer, raw_http, scratch_folder};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -45,7 +46,10 @@ impl Stage {
         let folder = scratch_folder()?;
         let source = folder.path().join("source");
         let mut stage = Self { folder, source, snapshots: Vec::new() };
-        stage.run(&["init", "--recovery-key", "none"])?;
+        // Opens faster than a passphrase, which takes a second on purpose.
+        let (secret, recipient) = generate_identity();
+        fs::write(stage.path("identity"), secret.expose_secret())?;
+        stage.run(&["init", "--recovery-key", "none", "--recipient", &recipient])?;
         stage.fill()?;
         stage.snapshot(&["--tag", "first", "--label", "home"])?;
         fs::write(stage.source.join("documents/notes.txt"), "changed\n")?;
@@ -106,7 +110,7 @@ impl Stage {
         command
             .env("HEIRLOOM_REPOSITORY", self.path("repository"))
             .env("HEIRLOOM_CACHE_DIR", self.path("cache"))
-            .env("HEIRLOOM_PASSWORD", "passphrase");
+            .env("HEIRLOOM_IDENTITY_FILE", self.path("identity"));
         Ok(command)
     }
 

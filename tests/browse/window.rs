@@ -96,7 +96,10 @@ impl Window {
     pub(crate) async fn fits(&self, what: &str) -> Result<()> {
         let width = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
         let beyond = self.value(width).await?;
-        ensure!(beyond == json!(0), "{what} is wider than the window by {beyond}");
+        ensure!(
+            beyond.as_i64().is_some_and(|beyond| beyond <= 0),
+            "{what} is wider than the window by {beyond}"
+        );
         Ok(())
     }
 }

@@ -171,6 +171,9 @@ impl Plan {
     /// A schedule of the kind in which a missing precaution does harm soonest.
     pub(crate) fn draw_crowded(seed: u64) -> Self {
         let mut random = start(seed);
+        if !seed.is_multiple_of(3) {
+            return Self::draw_staged(random);
+        }
         let kind =
             Kind { crowded: true, calm: random.one_in(2), spread: *random.pick(&[1, 30, 100]) };
         Self {
@@ -185,6 +188,29 @@ impl Plan {
 }
 
 impl Plan {
+    /// First something is stored and forgotten, then several prune and write at once, slowly; at last somebody stores the
+    /// same again, and relies on whatever the index says by then.
+    fn draw_staged(mut random: Random) -> Self {
+        // Of a large file's content, the parent's list is taken over unseen.
+        let large = *random.pick(&[12, 12, 2]);
+        let (begin, end) = *random.pick(&[(30, 150), (50, 200), (80, 300)]);
+        let mut clients = vec![ClientPlan::draw_first(&mut random, large)];
+        for _ in 0..2 + random.below(3) {
+            clients.push(ClientPlan::draw_slow(&mut random, begin, large));
+        }
+        for _ in 0..1 + random.below(2) {
+            clients.push(ClientPlan::draw_last(&mut random, end, large));
+        }
+        Self {
+            late: false,
+            atomic: true,
+            folders: random.one_in(2),
+            tiny: !random.one_in(4),
+            clients,
+            choices: random.next_u64(),
+        }
+    }
+
     /// Whether anything fails, apart from being late.
     pub(crate) fn has_faults(&self) -> bool {
         let faults = self.clients.iter().flat_map(|client| &client.faults);
@@ -230,10 +256,62 @@ impl ClientPlan {
     }
 }
 
+impl ClientPlan {
+    fn of(random: &mut Random, start: u64, actions: Vec<Action>) -> Self {
+        let skew_days = *random.pick(&[0, 0, 4, -4]);
+        let (seed, reopens) = (random.next_u64(), random.one_in(3));
+        Self { seed, start: start as u32, skew_days, reopens, actions, faults: Vec::new() }
+    }
+
+    fn draw_first(random: &mut Random, large: u64) -> Self {
+        let mut actions = Vec::new();
+        for _ in 0..1 + random.below(3) {
+            let (files, parent) = (draw_files(random, true, large), random.one_in(2));
+            actions.push(Action::Snapshot { files, parent });
+        }
+        let (which, count) = (random.below(100) as u32, 1 + random.below(2) as u32);
+        actions.push(Action::Forget { which, count });
+        Self::of(random, 0, actions)
+    }
+
+    fn draw_slow(random: &mut Random, begin: u64, large: u64) -> Self {
+        let start = begin + random.below(60);
+        let mut actions = Vec::new();
+        for _ in 0..1 + random.below(2) {
+            let (files, parent) = (draw_files(random, true, large), random.one_in(2));
+            let unused = *random.pick(&[Unused::None, Unused::None, Unused::Any]);
+            let prune = Action::Prune(PrunePlan { fences: random.one_in(2), unused });
+            let (which, count) = (random.below(100) as u32, 1 + random.below(2) as u32);
+            actions.push(match random.below(10) {
+                0..4 => Action::Snapshot { files, parent },
+                4 => Action::Forget { which, count },
+                _ => prune,
+            });
+        }
+        let mut plan = Self::of(random, start, actions);
+        for _ in 0..random.below(4) {
+            let (calls, steps) = (*random.pick(&[20, 60]), *random.pick(&[10, 40, 120]));
+            let pause = Fault::Pause(1 + random.below(steps) as u32);
+            plan.faults.push((random.below(calls) as u32, pause));
+        }
+        plan
+    }
+
+    fn draw_last(random: &mut Random, end: u64, large: u64) -> Self {
+        let start = end + random.below(100);
+        let mut actions = Vec::new();
+        for _ in 0..1 + random.below(2) {
+            let (files, parent) = (draw_files(random, true, large), random.one_in(2));
+            actions.push(Action::Snapshot { files, parent });
+        }
+        Self::of(random, start, actions)
+    }
+}
+
 impl Action {
     fn draw(random: &mut Random, crowded: bool) -> Self {
         let which = random.below(100) as u32;
-        let files = draw_files(random, crowded);
+        let files = draw_files(random, crowded, 12);
         let parent = !random.one_in(3);
         let fences = random.one_in(2);
         let unused = *random.pick(&[Unused::None, Unused::Little, Unused::Any]);
@@ -258,12 +336,13 @@ impl Action {
     }
 }
 
-fn draw_files(random: &mut Random, crowded: bool) -> Files {
+/// One of `large` contents is large.
+fn draw_files(random: &mut Random, crowded: bool, large: u64) -> Files {
     let mut files = Files::new();
     let (small, paths) = if crowded { (3, 3) } else { (SMALL, PATHS) };
     for _ in 0..=random.below(if crowded { 2 } else { 4 }) {
-        let large = random.one_in(12);
-        let number = if large { SMALL + random.index(LARGE) } else { random.index(small) };
+        let number =
+            if random.one_in(large) { SMALL + random.index(LARGE) } else { random.index(small) };
         // Mostly the same content under the same path, so that parents matter.
         let path = if random.one_in(4) { random.index(paths) } else { number % paths };
         files.insert(path, number);

@@ -27,6 +27,13 @@ pub(crate) enum CatObject {
         #[arg(value_parser = values::selector())]
         snapshot: Selector,
     },
+    /// What was forgotten, and by whom
+    Tombstones,
+    /// Any object by its name, as it lies in the store: packs/ID, condemned/ID, policies/ID, ...
+    Raw {
+        /// Name of the object
+        name: String,
+    },
     /// An index segment
     Index {
         /// Name of the segment: SESSION.NUMBER

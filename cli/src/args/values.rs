@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use heirloom_engine::id::SessionId;
 use heirloom_engine::prune::Limit;
+use heirloom_engine::retention;
 use heirloom_engine::snapshot::Selector;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -68,7 +69,10 @@ impl std::fmt::Display for ValueError {
             Self::Blake3 => "expected 64 hexadecimal digits, as b3sum prints them",
             Self::Duration => "expected a duration such as 90min, 2h, 3d or 1w",
             Self::Limit => "expected a share such as 5%, a size such as 500M, or unlimited",
-            Self::TimeOrDuration => "expected a date such as 2030-01-01 or a duration such as 10y",
+            Self::TimeOrDuration => {
+                "expected a date such as 2030-01-01, or a duration such as 10y, 1y6m or 30d: \
+                 y, m (months), w, d, h or min"
+            }
         })
     }
 }
@@ -152,8 +156,8 @@ pub(crate) fn time(text: &str) -> Result<Timestamp, ValueError> {
 pub(crate) enum Until {
     /// A date.
     Date(Timestamp),
-    /// A duration from now.
-    For(Span),
+    /// A duration from now, written as those of the other `--keep` flags: `3m` are months.
+    For(retention::Duration),
 }
 
 impl Until {
@@ -161,24 +165,22 @@ impl Until {
     pub(crate) fn resolve(&self, now_ns: i128) -> Option<i128> {
         match self {
             Self::Date(timestamp) => Some(timestamp.as_nanosecond()),
-            Self::For(span) => {
+            Self::For(duration) => {
                 let now = Timestamp::from_nanosecond(now_ns).ok()?;
-                let end = Zoned::new(now, TimeZone::system()).checked_add(*span).ok()?;
-                Some(end.timestamp().as_nanosecond())
+                let end = duration.after(&Zoned::new(now, TimeZone::system()))?;
+                Some(end.as_nanosecond())
             }
         }
     }
-}
 
-impl Until {
     /// The same, a duration being so long ago.
     pub(crate) fn past(&self, now_ns: i128) -> Option<i128> {
         match self {
             Self::Date(timestamp) => Some(timestamp.as_nanosecond()),
-            Self::For(span) => {
+            Self::For(duration) => {
                 let now = Timestamp::from_nanosecond(now_ns).ok()?;
-                let start = Zoned::new(now, TimeZone::system()).checked_sub(*span).ok()?;
-                Some(start.timestamp().as_nanosecond())
+                let start = duration.before(&Zoned::new(now, TimeZone::system()))?;
+                Some(start.as_nanosecond())
             }
         }
     }
@@ -189,10 +191,7 @@ pub(crate) fn until(text: &str) -> Result<Until, ValueError> {
     if let Ok(timestamp) = time(text) {
         return Ok(Until::Date(timestamp));
     }
-    match text.parse::<Span>() {
-        Ok(span) if !span.is_negative() && !span.is_zero() => Ok(Until::For(span)),
-        _ => Err(ValueError::TimeOrDuration),
-    }
+    text.parse().map(Until::For).or(Err(ValueError::TimeOrDuration))
 }
 
 /// The whole id of a snapshot.
@@ -302,8 +301,11 @@ mod tests {
         let week = until("1w").expect("a duration").resolve(now).expect("in range");
         let day = 24 * 3600 * 1_000_000_000_i128;
         assert!((week - now - 7 * day).abs() <= day / 12, "{week}");
+        let months = until("3m").expect("a duration").resolve(now).expect("in range");
+        assert!(months - now > 80 * day, "months, as in --keep-within: {months}");
         assert!(matches!(until("2030-01-01"), Ok(Until::Date(_))));
-        assert!(until("-1w").is_err());
-        assert!(until("soon").is_err());
+        for text in ["-1w", "soon", "0d", "30s", "10"] {
+            assert_eq!(until(text).map(|_| ()), Err(ValueError::TimeOrDuration), "{text}");
+        }
     }
 }

@@ -9,12 +9,12 @@ use heirloom_engine::view::{Reader, View};
 use quick_cache::sync::Cache;
 use tokio::sync::Semaphore;
 
-use super::gate::Gate;
 use super::listing::{Listing, Listings, listings};
 use super::page::Fault;
 use super::thumbnail::{Thumbnails, thumbnails};
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::web::gate::Gate;
 
 /// Pages that are made at once; others wait.
 const PAGES_MAX: usize = 8;

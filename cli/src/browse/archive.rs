@@ -11,11 +11,11 @@ use heirloom_engine::tree::file_name;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::app::App;
-use super::ask::Ask;
-use super::content::disposition;
 use super::page::{Answer, taken};
 use crate::looking::archive::{Format, write};
 use crate::render::problem;
+use crate::web::ask::Ask;
+use crate::web::parts::disposition;
 
 /// What is sent at once, and how many of these may wait for the browser.
 const PART_BYTES: usize = 128 << 10;

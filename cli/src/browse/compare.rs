@@ -7,13 +7,13 @@ use heirloom_engine::view::{Compared, Difference, Differs, compare};
 use maud::{Markup, html};
 
 use super::app::App;
-use super::ask::{Ask, link};
-use super::media::Promise;
 use super::page::{Answer, Page, caption, crumbs, notes, pages};
-use super::sign::sign;
 use crate::render::names;
 use crate::render::numbers::{bytes, count};
 use crate::render::problem;
+use crate::web::ask::{Ask, link};
+use crate::web::media::Promise;
+use crate::web::sign::sign;
 
 /// Differences of one page.
 const PAGE: usize = 200;

@@ -7,14 +7,14 @@ use heirloom_engine::tree::{Entry, Kind, file_name, parent_key};
 use maud::{Markup, html};
 
 use super::app::App;
-use super::ask::{Ask, link};
 use super::folder::below;
 use super::listing::Row;
-use super::media::{HEAD_BYTES, Media, readable};
 use super::page::{Answer, Fault, Page, capital, crumbs, minute};
 use crate::render::entry::mode;
 use crate::render::names::shown;
 use crate::render::numbers::{bytes, count};
+use crate::web::ask::{Ask, link};
+use crate::web::media::{HEAD_BYTES, Media, readable};
 
 /// Of a text only so much is shown.
 const TEXT_BYTES: usize = 256 << 10;

@@ -7,13 +7,13 @@ use heirloom_engine::tree::{Kind, file_name};
 use maud::{Markup, html};
 
 use super::app::App;
-use super::ask::{Ask, link};
 use super::listing::{Order, Row};
-use super::media::Promise;
 use super::page::{Page, crumbs, minute, notes, pages};
-use super::sign::sign;
 use crate::render::names::shown;
 use crate::render::numbers::{bytes, counted};
+use crate::web::ask::{Ask, link};
+use crate::web::media::Promise;
+use crate::web::sign::sign;
 
 /// Entries of one page.
 const PAGE: usize = 240;

@@ -9,11 +9,11 @@ use heirloom_engine::snapshot::Snapshot;
 use heirloom_engine::tree::components;
 use maud::{DOCTYPE, Markup, html};
 
-use super::ask::link;
 use crate::explain;
 use crate::failure::Failure;
 use crate::render::names::shown;
 use crate::render::{key, time};
+use crate::web::ask::link;
 
 /// An answer, or why there is none.
 pub(super) type Answer = Result<Response<Body>, Fault>;

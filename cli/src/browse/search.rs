@@ -10,12 +10,12 @@ use heirloom_engine::view::{Found, find};
 use maud::html;
 
 use super::app::App;
-use super::ask::{Ask, encoded, link};
-use super::media::Promise;
 use super::page::{Answer, Page, caption, crumbs, minute, notes};
-use super::sign::sign;
 use crate::render::numbers::{bytes, count, counted};
 use crate::render::{names, problem};
+use crate::web::ask::{Ask, encoded, link};
+use crate::web::media::Promise;
+use crate::web::sign::sign;
 
 /// Found entries that are shown.
 const HITS_MAX: usize = 500;

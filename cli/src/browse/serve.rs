@@ -15,10 +15,10 @@ use maud::{DOCTYPE, html};
 use tokio::net::TcpListener;
 
 use super::app::App;
-use super::ask::Ask;
-use super::gate::Verdict;
 use super::page::{Answer, Fault, fault, html_answer, refusal};
 use super::{archive, compare, content, file, folder, search, thumbnail, timeline, versions};
+use crate::web::ask::Ask;
+use crate::web::gate::Verdict;
 
 /// How often an interrupt is looked for.
 const GLANCE: Duration = Duration::from_millis(100);

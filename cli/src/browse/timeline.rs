@@ -6,11 +6,11 @@ use heirloom_engine::snapshot::Snapshot;
 use maud::{Markup, html};
 
 use super::app::{App, home};
-use super::ask::{Ask, encoded, link};
 use super::page::{Answer, Page, pages, short, taken};
 use crate::render::names::shown;
 use crate::render::numbers::{bytes, counted};
 use crate::render::time;
+use crate::web::ask::{Ask, encoded, link};
 
 /// Snapshots of one page.
 const PAGE: usize = 150;

@@ -5,12 +5,12 @@ use heirloom_engine::tree::{Entry, file_name};
 use maud::html;
 
 use super::app::App;
-use super::ask::{Ask, link};
 use super::page::{Answer, Page, caption, crumbs, minute, notes};
 use crate::explain;
 use crate::failure::Failure;
 use crate::render::names::shown;
 use crate::render::numbers::{bytes, counted};
+use crate::web::ask::{Ask, link};
 
 /// The newest snapshots that are looked at.
 const SNAPSHOTS_MAX: usize = 2000;

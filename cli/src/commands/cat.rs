@@ -34,6 +34,15 @@ pub(crate) fn run(settings: &Settings, arguments: &CatArgs) -> Result<Exit, Fail
                 print(&objects::slot(&slot))?;
             }
         }
+        CatObject::Tombstones => {
+            let (snapshots, _) = choose::all(&repository, settings.output)?;
+            for stone in &snapshots.tombstones {
+                print(&objects::tombstone(stone))?;
+            }
+        }
+        CatObject::Raw { name } => {
+            output::write_bytes(&repository.object(name).map_err(RepositoryError::from)?)?;
+        }
         CatObject::Session => sessions(&repository)?,
         CatObject::Snapshot { snapshot } => record(settings, &repository, snapshot)?,
         CatObject::Index { name } => index(&repository, name)?,

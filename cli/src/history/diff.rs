@@ -8,13 +8,13 @@ use heirloom_engine::snapshot::Selector;
 use heirloom_engine::tree::key_from_path;
 use heirloom_engine::view::{Compared, Difference, Differs, compare};
 
+use super::folder::{self, Listener};
 use super::{HistoryFailure, words};
 use crate::args::diff::DiffArgs;
 use crate::args::values::Side;
 use crate::commands::choose;
 use crate::exit::Exit;
 use crate::failure::{Failure, InputFailure};
-use crate::looking::folder::{self, Listener};
 use crate::looking::reader;
 use crate::output::{self, Event, Output};
 use crate::settings::Settings;

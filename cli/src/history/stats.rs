@@ -9,12 +9,11 @@ use heirloom_engine::snapshot::Snapshot;
 use heirloom_engine::stats;
 use serde_json::json;
 
-use super::{picked, words};
+use super::{growth, picked, words};
 use crate::args::stats::StatsArgs;
 use crate::commands::choose;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::looking::growth;
 use crate::output::Event;
 use crate::progress::Meter;
 use crate::settings::Settings;

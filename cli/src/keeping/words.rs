@@ -299,17 +299,14 @@ pub(super) fn policy_set(for_whom: &Scope, policy: &Policy) -> String {
 
 pub(super) fn replaced(change: &PolicyChange) -> String {
     let PolicyChange { gone, cleared, left, .. } = change;
-    let mut text = String::new();
-    for (policies, what) in [
+    let told = [
         (gone, "in place of"),
         (left, "not deleted, but of no effect:"),
         (cleared, "deleted, because nobody could read it any more:"),
-    ] {
-        if !policies.is_empty() {
-            text.push_str(&format!("  {what} {}\n", ids(policies)));
-        }
-    }
-    text
+    ];
+    let told = told.into_iter().filter(|(policies, _)| !policies.is_empty());
+    let lines = told.map(|(policies, what)| format!("  {what} {}\n", ids(policies)));
+    lines.collect::<Vec<_>>().concat()
 }
 
 pub(super) fn removed(gone: &[PolicyId]) -> String {

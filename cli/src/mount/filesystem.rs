@@ -224,7 +224,8 @@ fn seek(holes: &[(u64, u64)], size: u64, offset: u64, wants_hole: bool) -> Optio
     }
     let mut at = 0_u64;
     for (data, hole) in holes {
-        let (hole_start, hole_end) = (at.saturating_add(*data), at + data.saturating_add(*hole));
+        let hole_start = at.saturating_add(*data);
+        let hole_end = hole_start.saturating_add(*hole);
         if offset < hole_start {
             return Some(if wants_hole { hole_start } else { offset });
         }

@@ -2,6 +2,7 @@
 
 use heirloom_engine::pack::{BlobKind, Codec, PackRecord};
 use heirloom_engine::repository::SlotInfo;
+use heirloom_engine::snapshot::Tombstone;
 use serde_json::{Value, json};
 
 use super::time;
@@ -12,6 +13,16 @@ pub(crate) fn slot(slot: &SlotInfo) -> Value {
         "kind": slot.kind,
         "label": slot.label,
         "created": slot.created_ns.map(|ns| time::rfc3339(ns.into())),
+    })
+}
+
+pub(crate) fn tombstone(stone: &Tombstone) -> Value {
+    json!({
+        "snapshot": stone.snapshot.to_string(),
+        "time": time::rfc3339(stone.time.into()),
+        "host": stone.host,
+        "user": stone.user,
+        "reason": stone.reason,
     })
 }
 

@@ -142,10 +142,12 @@ impl Policies {
 
     /// Those that make no sense to any program. What a newer one wrote is not among them.
     fn senseless(&self) -> Vec<PolicyId> {
-        let damaged = self.problems.iter().filter_map(|problem| match problem {
-            Problem::ObjectDamaged { source: FormatError::Newer { .. }, .. } => None,
-            problem => problem.damaged_object()?.strip_prefix("policies/"),
-        });
+        let is_newer = |problem: &&Problem| {
+            matches!(problem, Problem::ObjectDamaged { source: FormatError::Newer { .. }, .. })
+        };
+        let damaged = self.problems.iter().filter(|problem| !is_newer(problem));
+        let damaged = damaged.filter_map(|problem| problem.damaged_object());
+        let damaged = damaged.filter_map(|name| name.strip_prefix("policies/"));
         damaged.filter_map(PolicyId::from_hex).collect()
     }
 }

@@ -280,13 +280,12 @@ impl<'r> Session<'r> {
     /// clients may not delete: a segment that is replaced counts for nobody, and a session object that stays blocks nobody.
     fn clear_away(&self, superseded: &[SegmentName]) {
         let refused = |name: &str| {
-            let error = match self.repository.delete(name) {
-                Err(RepositoryError::Storage(error)) => error,
-                _ => return None,
+            let Err(RepositoryError::Storage(source)) = self.repository.delete(name) else {
+                return None;
             };
-            let kind = error.kind;
+            let kind = source.kind;
             let object = name.to_owned();
-            self.shared.progress.problem(&Problem::NotDeleted { object, source: error });
+            self.shared.progress.problem(&Problem::NotDeleted { object, source });
             Some(kind)
         };
         let names = superseded.iter().map(ToString::to_string);

@@ -218,9 +218,10 @@ impl Repository {
     /// killed. Only a courtesy.
     fn clear_notes(&self, alone: &[String]) {
         if !alone.is_empty() {
-            let mut still = self.notes_alone().unwrap_or_default();
-            still.retain(|name| alone.contains(name));
-            still.iter().for_each(|name| drop(self.delete(name)));
+            let still = self.notes_alone().unwrap_or_default();
+            for name in still.iter().filter(|name| alone.contains(name)) {
+                drop(self.delete(name));
+            }
         }
     }
 

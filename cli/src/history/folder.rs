@@ -23,14 +23,14 @@ use crate::failure::{Failure, InputFailure};
 const PART_BYTES: usize = 1 << 20;
 
 /// Where to tell what differs and what could not be compared.
-pub(crate) struct Listener<'a> {
+pub(super) struct Listener<'a> {
     /// Takes a difference, with the key that it has on this machine; false ends the comparison.
-    pub(crate) visit: &'a mut dyn FnMut(&Difference) -> bool,
-    pub(crate) report: &'a mut dyn FnMut(Problem),
+    pub(super) visit: &'a mut dyn FnMut(&Difference) -> bool,
+    pub(super) report: &'a mut dyn FnMut(Problem),
 }
 
 /// Compares what a snapshot has at and below a key with a folder or file. With `content`, everything is read.
-pub(crate) fn compare(
+pub(super) fn compare(
     reader: &Reader,
     (root, key): (NodeId, &[u8]),
     folder: &Path,

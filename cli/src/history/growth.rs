@@ -11,7 +11,7 @@ use crate::render::{key, time};
 const MARKS_MAX: usize = 60;
 
 /// A table of the snapshots, and lines that show their course.
-pub(crate) fn text(snapshots: &[&Snapshot]) -> String {
+pub(super) fn text(snapshots: &[&Snapshot]) -> String {
     let columns = [
         ("Snapshot", Side::Left),
         ("Time", Side::Left),
@@ -39,7 +39,7 @@ pub(crate) fn text(snapshots: &[&Snapshot]) -> String {
 }
 
 /// What one snapshot added.
-pub(crate) fn fields(snapshot: &Snapshot) -> Value {
+pub(super) fn fields(snapshot: &Snapshot) -> Value {
     let stats = &snapshot.record.stats;
     json!({
         "snapshot": snapshot.session.to_string(),

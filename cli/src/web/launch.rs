@@ -17,13 +17,13 @@ const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" }
 
 /// A browser that was started; the file is gone when this is dropped.
 #[derive(Debug)]
-pub(super) struct Launch {
+pub(crate) struct Launch {
     path: PathBuf,
     opener: Option<Child>,
 }
 
 impl Launch {
-    pub(super) fn start(url: &str) -> io::Result<Self> {
+    pub(crate) fn start(url: &str) -> io::Result<Self> {
         let mut random = [0; 8];
         SystemClock.fill_random(&mut random);
         let path = std::env::temp_dir().join(format!("heirloom-{}.html", hex(&random)));

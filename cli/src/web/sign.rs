@@ -15,7 +15,7 @@ const LINK: &str = r#"<path d="M10 14a4 4 0 0 0 6 .4l2.6-2.6a4 4 0 0 0-5.6-5.6l-
 const OTHER: &str = r#"<path d="M12 4l8 8-8 8-8-8z"/>"#;
 
 /// The sign of an entry.
-pub(super) fn sign(kind: Kind, promise: Promise) -> Markup {
+pub(crate) fn sign(kind: Kind, promise: Promise) -> Markup {
     let (class, path) = match (kind, promise) {
         (Kind::Folder, _) => ("folder", FOLDER),
         (Kind::Symlink, _) => ("link", LINK),

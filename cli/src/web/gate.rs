@@ -17,19 +17,19 @@ const COOKIE_NAME: &str = "heirloom-session";
 
 /// Who may see the pages.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     address: SocketAddr,
     token: String,
     spent: AtomicBool,
     session: String,
     /// Where the pages lie: `/…/`.
-    pub(super) base: String,
+    pub(crate) base: String,
     policy: HeaderValue,
 }
 
 /// What becomes of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It may be answered.
     Welcome,
     /// It brings the token: the answer is the cookie.
@@ -41,7 +41,7 @@ pub(super) enum Verdict {
 }
 
 impl Gate {
-    pub(super) fn new(address: SocketAddr, clock: &dyn Clock) -> Self {
+    pub(crate) fn new(address: SocketAddr, clock: &dyn Clock) -> Self {
         let random = |bytes: usize| {
             let mut secret = vec![0; bytes];
             clock.fill_random(&mut secret);
@@ -60,17 +60,17 @@ impl Gate {
     }
 
     /// What to open in a browser.
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/?token={}", self.address, self.token)
     }
 
     /// The cookie that the token is exchanged for.
-    pub(super) fn cookie(&self) -> String {
+    pub(crate) fn cookie(&self) -> String {
         let Self { session, base, .. } = self;
         format!("{COOKIE_NAME}={session}; Path={base}; HttpOnly; SameSite=Strict")
     }
 
-    pub(super) fn judge<B>(&self, request: &Request<B>) -> Verdict {
+    pub(crate) fn judge<B>(&self, request: &Request<B>) -> Verdict {
         let headers = request.headers();
         let is_ours = |host: &str| {
             let hosts = origins(self.address);
@@ -112,7 +112,7 @@ impl Gate {
     }
 
     /// Adds what every answer says to the browser; contents of files bring a stricter policy along.
-    pub(super) fn protect(&self, headers: &mut HeaderMap) {
+    pub(crate) fn protect(&self, headers: &mut HeaderMap) {
         let policy = HeaderName::from_static("content-security-policy");
         headers.entry(policy).or_insert_with(|| self.policy.clone());
         for (name, value) in [

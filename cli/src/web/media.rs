@@ -5,7 +5,7 @@
 
 /// What can be shown of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Media {
+pub(crate) enum Media {
     /// The browser shows it.
     Picture(&'static str),
     /// The browser plays it.
@@ -19,11 +19,11 @@ pub(super) enum Media {
 }
 
 /// So many bytes tell what a file is.
-pub(super) const HEAD_BYTES: usize = 8192;
+pub(crate) const HEAD_BYTES: usize = 8192;
 
 impl Media {
     /// By the first [`HEAD_BYTES`] of a file.
-    pub(super) fn of(head: &[u8]) -> Self {
+    pub(crate) fn of(head: &[u8]) -> Self {
         let Some(found) = infer::get(head) else {
             return if head.contains(&0) { Self::Other } else { Self::Text };
         };
@@ -49,7 +49,7 @@ impl Media {
     }
 
     /// What to call it, if a browser may show it.
-    pub(super) fn mime(self) -> Option<&'static str> {
+    pub(crate) fn mime(self) -> Option<&'static str> {
         match self {
             Self::Picture(mime) | Self::Video(mime) | Self::Audio(mime) => Some(mime),
             Self::Text | Self::Other => None,
@@ -59,7 +59,7 @@ impl Media {
 
 /// What a name promises, for the signs of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Promise {
+pub(crate) enum Promise {
     Picture,
     Video,
     Audio,
@@ -67,7 +67,7 @@ pub(super) enum Promise {
 }
 
 impl Promise {
-    pub(super) fn of(name: &[u8]) -> Self {
+    pub(crate) fn of(name: &[u8]) -> Self {
         let extension = name.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
         match extension.to_ascii_lowercase().as_slice() {
             b"jpg" | b"jpeg" | b"png" | b"gif" | b"webp" | b"bmp" => Self::Picture,
@@ -79,7 +79,7 @@ impl Promise {
 }
 
 /// Text for a page: line feeds and tabs as they are, what is not text or could turn it around as `\xNN`.
-pub(super) fn readable(bytes: &[u8]) -> String {
+pub(crate) fn readable(bytes: &[u8]) -> String {
     let lines = bytes.split(|byte| *byte == b'\n').map(|line| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let cells = line.split(|byte| *byte == b'\t').map(crate::render::names::shown);

@@ -16,17 +16,17 @@ const ENCODED: &AsciiSet =
 
 /// What is asked for.
 #[derive(Debug, Default)]
-pub(super) struct Ask {
-    pub(super) verb: String,
-    pub(super) session: Option<SessionId>,
-    pub(super) key: Vec<u8>,
+pub(crate) struct Ask {
+    pub(crate) verb: String,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) key: Vec<u8>,
     query: HashMap<String, String>,
-    pub(super) headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
 }
 
 impl Ask {
     /// `None` for what no link of ours leads to.
-    pub(super) fn parse<B>(base: &str, request: &Request<B>) -> Option<Self> {
+    pub(crate) fn parse<B>(base: &str, request: &Request<B>) -> Option<Self> {
         let mut parts = request.uri().path().strip_prefix(base)?.splitn(3, '/');
         let verb = parts.next()?.to_owned();
         let session = match parts.next() {
@@ -44,18 +44,18 @@ impl Ask {
         safe_key(&key).then_some(Self { verb, session, key, query, headers })
     }
 
-    pub(super) fn text(&self, name: &str) -> &str {
+    pub(crate) fn text(&self, name: &str) -> &str {
         self.query.get(name).map_or("", |value| value.trim())
     }
 
     /// Pages count from 1.
-    pub(super) fn page(&self) -> usize {
+    pub(crate) fn page(&self) -> usize {
         self.text("page").parse().unwrap_or(1).max(1)
     }
 }
 
 /// An address relative to where the pages lie.
-pub(super) fn link(verb: &str, session: SessionId, key: &[u8]) -> String {
+pub(crate) fn link(verb: &str, session: SessionId, key: &[u8]) -> String {
     let mut link = format!("{verb}/{session}");
     for name in components(key) {
         link.push('/');
@@ -65,7 +65,7 @@ pub(super) fn link(verb: &str, session: SessionId, key: &[u8]) -> String {
 }
 
 /// The value of a query.
-pub(super) fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     percent_encode(text.as_bytes(), ENCODED).to_string()
 }
 
