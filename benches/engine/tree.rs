@@ -29,7 +29,8 @@ pub(crate) fn benches(c: &mut Criterion) {
         b.iter(|| {
             let mut cursor = TreeCursor::new(root);
             let mut bytes = 0;
-            while let Some((_, entry)) = cursor.next(&mut nodes).expect("all nodes are there") {
+            while cursor.advance(&mut nodes).expect("all nodes are there") {
+                let entry = cursor.entry().expect("well formed");
                 bytes += entry.size;
             }
             bytes

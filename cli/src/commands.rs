@@ -3,13 +3,10 @@
 mod cat;
 pub(crate) mod choose;
 mod completions;
-mod doctor;
 mod init;
 mod key;
-mod login;
 mod ls;
 mod manual;
-mod plugin;
 pub(crate) mod restore;
 mod snapshot;
 mod snapshots;
@@ -32,6 +29,7 @@ use crate::logging;
 use crate::looking;
 use crate::mount;
 use crate::output::{Event, Output, complain};
+use crate::places;
 use crate::serve;
 use crate::settings::{self, Environment, Settings};
 use crate::upkeep;
@@ -61,7 +59,7 @@ fn dispatch(
     match command {
         Command::Version => version::run(output),
         Command::Manual { page: ManualPage::ExitCodes } => manual::exit_codes(output),
-        Command::Plugin(arguments) => plugin::run(&settings()?, &arguments),
+        Command::Plugin(arguments) => places::plugin::run(&settings()?, &arguments),
         Command::Completions { shell } => completions::run(shell),
         Command::Init(arguments) => init::run(&settings()?, &arguments),
         Command::Snapshot(arguments) => snapshot::run(&settings()?, &arguments),
@@ -92,9 +90,9 @@ fn dispatch(
         }
         Command::Browse(arguments) => browse::run(&settings()?, &arguments),
         Command::Cat(arguments) => cat::run(&settings()?, &arguments),
-        Command::Doctor(arguments) => doctor::run(settings()?, &arguments),
+        Command::Doctor(arguments) => places::doctor::run(settings()?, &arguments),
         Command::Key(arguments) => key::run(&settings()?, &arguments),
-        Command::Login(arguments) => login::run(&settings()?, &arguments),
+        Command::Login(arguments) => places::login::run(&settings()?, &arguments),
     }
 }
 

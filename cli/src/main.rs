@@ -16,6 +16,7 @@ mod logging;
 mod looking;
 mod mount;
 mod output;
+mod places;
 mod plugins;
 mod progress;
 mod render;

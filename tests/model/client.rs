@@ -402,7 +402,8 @@ fn files_in(repository: &Repository, root: NodeId) -> Result<Restored, ReadError
     let mut nodes = repository;
     let mut cursor = TreeCursor::new(root);
     let mut files = Vec::new();
-    while let Some((key, entry)) = cursor.next(&mut nodes)? {
+    while cursor.advance(&mut nodes)? {
+        let (key, entry) = (cursor.key().to_vec(), cursor.entry()?);
         let mut bytes = Vec::new();
         match entry.content {
             FileContent::Empty => {}

@@ -198,7 +198,7 @@ impl Plan {
         for _ in 0..2 + random.below(3) {
             clients.push(ClientPlan::draw_slow(&mut random, begin, large));
         }
-        for _ in 0..1 + random.below(2) {
+        for _ in 0..=random.below(2) {
             clients.push(ClientPlan::draw_last(&mut random, end, large));
         }
         Self {
@@ -265,7 +265,7 @@ impl ClientPlan {
 
     fn draw_first(random: &mut Random, large: u64) -> Self {
         let mut actions = Vec::new();
-        for _ in 0..1 + random.below(3) {
+        for _ in 0..=random.below(3) {
             let (files, parent) = (draw_files(random, true, large), random.one_in(2));
             actions.push(Action::Snapshot { files, parent });
         }
@@ -277,7 +277,7 @@ impl ClientPlan {
     fn draw_slow(random: &mut Random, begin: u64, large: u64) -> Self {
         let start = begin + random.below(60);
         let mut actions = Vec::new();
-        for _ in 0..1 + random.below(2) {
+        for _ in 0..=random.below(2) {
             let (files, parent) = (draw_files(random, true, large), random.one_in(2));
             let unused = *random.pick(&[Unused::None, Unused::None, Unused::Any]);
             let prune = Action::Prune(PrunePlan { fences: random.one_in(2), unused });
@@ -300,7 +300,7 @@ impl ClientPlan {
     fn draw_last(random: &mut Random, end: u64, large: u64) -> Self {
         let start = end + random.below(100);
         let mut actions = Vec::new();
-        for _ in 0..1 + random.below(2) {
+        for _ in 0..=random.below(2) {
             let (files, parent) = (draw_files(random, true, large), random.one_in(2));
             actions.push(Action::Snapshot { files, parent });
         }

@@ -78,19 +78,6 @@ impl TreeCursor {
         }
     }
 
-    /// The next entry with its key; `None` at the end.
-    ///
-    /// An entry that makes no sense is an error that needs no [`skip_damaged`](Self::skip_damaged).
-    pub fn next(
-        &mut self,
-        source: &mut dyn NodeSource,
-    ) -> Result<Option<(Vec<u8>, Entry)>, ReadError> {
-        if !self.advance(source)? {
-            return Ok(None);
-        }
-        Ok(Some((self.key().to_vec(), self.entry()?)))
-    }
-
     /// Key of the entry that the cursor is at, or else of the last one that it passed; empty before the first.
     pub fn key(&self) -> &[u8] {
         match self.path.last() {

@@ -64,10 +64,18 @@ fn build(map: &Map, nodes: &mut Memory) -> NodeId {
     builder.finish(nodes).expect("memory does not fail").0
 }
 
+/// The next entry with its key; `None` at the end.
+fn next(
+    cursor: &mut TreeCursor,
+    nodes: &mut Memory,
+) -> Result<Option<(Vec<u8>, Entry)>, ReadError> {
+    Ok(if cursor.advance(nodes)? { Some((cursor.key().to_vec(), cursor.entry()?)) } else { None })
+}
+
 fn read(root: NodeId, nodes: &mut Memory) -> Vec<(Vec<u8>, Entry)> {
     let mut cursor = TreeCursor::new(root);
     let mut entries = Vec::new();
-    while let Some(found) = cursor.next(nodes).expect("nothing is damaged") {
+    while let Some(found) = next(&mut cursor, nodes).expect("nothing is damaged") {
         entries.push(found);
     }
     entries

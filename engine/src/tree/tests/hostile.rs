@@ -35,7 +35,7 @@ fn salvage(root: NodeId, nodes: &mut Memory) -> (Vec<Vec<u8>>, usize) {
     let (mut keys, mut errors) = (Vec::new(), 0);
     let mut cursor = TreeCursor::new(root);
     loop {
-        match cursor.next(nodes) {
+        match next(&mut cursor, nodes) {
             Ok(Some((key, _))) => keys.push(key),
             Ok(None) => return (keys, errors),
             Err(_) => {
@@ -107,7 +107,7 @@ fn oversized_nodes_and_bytes_behind_the_last_item_are_refused() {
     let root = put(&huge, &mut nodes);
     assert_eq!(salvage(root, &mut nodes), (vec![], 1));
     let mut cursor = TreeCursor::new(root);
-    let error = cursor.next(&mut nodes).expect_err("too large");
+    let error = next(&mut cursor, &mut nodes).expect_err("too large");
     let expected = FormatError::OutOfBounds { what: "size of a tree node" };
     assert!(matches!(error, ReadError::Node(found) if found == expected));
 }

@@ -272,15 +272,15 @@ fn a_lost_node_costs_only_what_is_below_it() {
     let mut last = Vec::new();
     let mut cursor = TreeCursor::new(root);
     loop {
-        match cursor.next(&mut nodes) {
-            Ok(Some((key, entry))) => {
-                assert_eq!(map.get(&key), Some(&entry));
-                last = key;
+        match cursor.advance(&mut nodes) {
+            Ok(true) => {
+                last = cursor.key().to_vec();
+                assert_eq!(map.get(&last), Some(&cursor.entry().expect("well formed")));
                 found += 1;
             }
-            Ok(None) => break,
+            Ok(false) => break,
             Err(_) => {
-                assert!(cursor.next(&mut nodes).is_err(), "the attempt is repeated");
+                assert!(cursor.advance(&mut nodes).is_err(), "the attempt is repeated");
                 errors += 1;
                 cursor.skip_damaged();
                 assert_eq!(cursor.key(), last, "tells after which entry the gap is");
