@@ -9,8 +9,9 @@ use super::MountFailure;
 
 /// Through this the kernel asks.
 const DEVICE: &str = "/dev/fuse";
-/// What mounts and unmounts for who is not root.
-const HELPERS: [&str; 2] = ["fusermount3", "fusermount"];
+/// What unmounts for who is not root; also found where no path leads.
+const HELPERS: [&str; 4] =
+    ["fusermount3", "/usr/bin/fusermount3", "/bin/fusermount3", "fusermount"];
 /// The kernel asks for so much at once when a file is read from front to back.
 const READ_AHEAD_KIB: &str = "1024";
 
