@@ -34,7 +34,7 @@ use crate::failure::Failure;
 use crate::output::{Event, Output};
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::system::{SystemClock, watch_interrupts};
+use crate::system::{SystemClock, share_memory, watch_interrupts};
 use crate::web::ask::link;
 use crate::web::gate::Gate;
 use crate::web::launch::Launch;
@@ -48,6 +48,7 @@ pub(crate) fn run(settings: &Settings, arguments: &BrowseArgs) -> Result<Exit, F
         return Err(BrowseFailure::Exposed(listen).into());
     }
     let output = settings.output;
+    share_memory();
     let store = Store::locate(settings)?;
     let repository = store.open(settings)?;
     let (snapshots, exit) = choose::all(&repository, output)?;

@@ -28,7 +28,7 @@ use crate::output::Output;
 use crate::system::monotonic;
 
 /// Content that is kept, and read ahead.
-const CONTENT_BYTES: u64 = 64 << 20;
+const CONTENT_BYTES: u64 = 32 << 20;
 /// How old the list of snapshots may be when somebody looks at it.
 const REFRESH_AFTER: Duration = Duration::from_secs(3);
 /// A file system takes no longer name.

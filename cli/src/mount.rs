@@ -32,7 +32,7 @@ use crate::output::{Event, Output};
 use crate::render::names;
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::system::{signal_pipe, watch_interrupts};
+use crate::system::{share_memory, signal_pipe, watch_interrupts};
 
 /// Requests that are answered at once: most of them wait for the store, if it is far away.
 const THREADS: usize = 8;
@@ -65,6 +65,7 @@ fn mount(
     folder: &Path,
     ready: Option<background::Ready>,
 ) -> Result<Exit, Failure> {
+    share_memory();
     let store = Store::locate(settings)?;
     let repository = Arc::new(store.open(settings)?);
     let output = settings.output;

@@ -22,7 +22,7 @@ use crate::layout::Layout;
 use crate::output::{Event, Output};
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::system::{signal_pipe, watch_interrupts};
+use crate::system::{share_memory, signal_pipe, watch_interrupts};
 
 pub(crate) fn run(settings: &Settings, arguments: &ServeArgs) -> Result<Exit, Failure> {
     let ServeCommand::Webdav(arguments) = &arguments.how;
@@ -34,6 +34,7 @@ fn webdav(settings: &Settings, arguments: &WebdavArgs) -> Result<Exit, Failure> 
     if !wanted.ip().is_loopback() && !arguments.allow_remote {
         return Err(ServeFailure::Remote { wanted }.into());
     }
+    share_memory();
     let store = Store::locate(settings)?;
     let repository = Arc::new(store.open(settings)?);
     let (layout, exit) = Layout::chosen(&repository, arguments.snapshot.as_ref(), settings.output)?;

@@ -306,11 +306,13 @@ impl Repository {
         };
         for run in found.chunk_by(neighbours()) {
             let Some(range) = span(run) else { continue };
-            match self.object_range(&name, range) {
-                Ok(bytes) => cut_run(run, &bytes)
+            match (self.object_range(&name, range), run) {
+                // Alone, it is handed on as it came, without a copy.
+                (Ok(bytes), [frame]) => hand_on(frame, Ok(Vec::from(bytes))),
+                (Ok(bytes), _) => cut_run(run, &bytes)
                     .for_each(|(frame, sealed)| hand_on(frame, Ok(sealed.to_vec()))),
                 // One of them may lie beyond a truncated end; the others need not suffer.
-                Err(_) => {
+                (Err(_), _) => {
                     for frame in run {
                         let sealed = self.object_range(&name, frame.1.range.clone());
                         hand_on(frame, sealed.map(Vec::from).map_err(ReadError::from));

@@ -13,7 +13,7 @@ use crate::repository::Repository;
 use crate::tree::{Entry, Xattr, XattrValue};
 
 /// Nodes that are kept.
-const NODES_BYTES: u64 = 16 << 20;
+const NODES_BYTES: u64 = 8 << 20;
 
 /// Presents the snapshots of a repository. Clones share the caches.
 #[derive(Debug, Clone)]
