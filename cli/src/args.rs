@@ -2,6 +2,7 @@
 
 pub(crate) mod browse;
 pub(crate) mod cat;
+pub(crate) mod chats;
 pub(crate) mod check;
 pub(crate) mod copy;
 pub(crate) mod diff;
@@ -36,6 +37,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use self::browse::BrowseArgs;
 use self::cat::CatArgs;
+use self::chats::ChatsArgs;
 use self::check::CheckArgs;
 use self::copy::CopyArgs;
 use self::diff::DiffArgs;
@@ -108,6 +110,8 @@ pub(crate) enum Command {
     Snapshots(SnapshotsArgs),
     /// List the files in a snapshot
     Ls(LsArgs),
+    /// Look into the conversations of a snapshot
+    Chats(Box<ChatsArgs>),
     /// Write a file or folder of a snapshot to standard output
     Dump(DumpArgs),
     /// Find files in all snapshots, each version once

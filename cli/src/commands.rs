@@ -20,6 +20,7 @@ use serde_json::json;
 use crate::args::global::GlobalArgs;
 use crate::args::{Cli, Command, ManualPage};
 use crate::browse;
+use crate::chats;
 use crate::exit::Exit;
 use crate::explain;
 use crate::failure::Failure;
@@ -88,6 +89,7 @@ fn dispatch(
             let to = settings.of_destination(global, &arguments.destination)?;
             history::copy::run(&settings, &to, &arguments)
         }
+        Command::Chats(arguments) => chats::run(&settings()?, &arguments),
         Command::Browse(arguments) => browse::run(&settings()?, &arguments),
         Command::Cat(arguments) => cat::run(&settings()?, &arguments),
         Command::Doctor(arguments) => places::doctor::run(settings()?, &arguments),

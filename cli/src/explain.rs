@@ -15,6 +15,7 @@ use heirloom_engine::restore::RestoreError;
 
 pub(crate) use self::repository::{format, read};
 use crate::browse;
+use crate::chats;
 use crate::exit::Exit;
 use crate::failure::{ChoiceFailure, Failure, InputFailure, Usage};
 use crate::history;
@@ -82,6 +83,7 @@ pub(crate) fn message(failure: &Failure) -> Option<Message> {
         Failure::Looking(failure) => looking::message(failure),
         Failure::Browse(failure) => browse::message(failure),
         Failure::History(failure) => return history::message(failure),
+        Failure::Chats(failure) => chats::message(failure),
         Failure::Mount(failure) => mount::message(failure),
         Failure::Serve(failure) => serve::message(failure),
     })

@@ -14,6 +14,7 @@ use heirloom_engine::restore::RestoreError;
 use heirloom_plugin_host::{FindError, PluginError};
 
 use crate::browse::BrowseFailure;
+use crate::chats::ChatsFailure;
 use crate::history::HistoryFailure;
 use crate::keeping::KeepingFailure;
 use crate::looking::LookingFailure;
@@ -72,6 +73,8 @@ pub(crate) enum Failure {
     Browse(BrowseFailure),
     /// No snapshot was made of a snapshot.
     History(HistoryFailure),
+    /// No conversation was shown.
+    Chats(ChatsFailure),
     /// A look into a snapshot ended early.
     Looking(LookingFailure),
     /// Nothing was mounted.

@@ -5,6 +5,7 @@
 
 mod args;
 mod browse;
+mod chats;
 mod commands;
 mod exit;
 mod explain;
