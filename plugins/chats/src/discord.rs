@@ -12,7 +12,7 @@ use crate::model::{
     App, Call, Conversation, ConversationKind, Edit, Found, Media, Message, MessageKind,
     Participant, Quote, Reaction, Time,
 };
-use crate::reader::{Chats, Format, Interest, Range, Window};
+use crate::reader::{Chats, Format, Interest, Range, Window, open_each};
 use crate::tally::Tally;
 
 /// Exports of channels.
@@ -41,15 +41,7 @@ fn open(
     items: &[Item],
     report: &mut dyn FnMut(ChatError),
 ) -> Vec<Box<dyn Chats>> {
-    let mut chats: Vec<Box<dyn Chats>> = Vec::new();
-    for item in items {
-        match Channel::open(files, &item.path, report) {
-            Ok(Some(channel)) => chats.push(Box::new(channel)),
-            Ok(None) => {}
-            Err(error) => report(error),
-        }
-    }
-    chats
+    open_each(items, report, |item, report| Channel::open(files, &item.path, report))
 }
 
 /// One channel.
@@ -240,17 +232,8 @@ fn reactions(value: &Value) -> Vec<Reaction> {
     let count = number(value, "count").and_then(|count| u64::try_from(count).ok()).unwrap_or(1);
     let by =
         |sender| Reaction { sender: Some(sender), text: words.to_owned(), count: 1, time: None };
-    let mut all: Vec<Reaction> = list(value, "users").iter().filter_map(person).map(by).collect();
-    let named = u64::try_from(all.len()).unwrap_or(0);
-    if count > named {
-        all.push(Reaction {
-            sender: None,
-            text: words.to_owned(),
-            count: count - named,
-            time: None,
-        });
-    }
-    all
+    let named = list(value, "users").iter().filter_map(person).map(by).collect();
+    Reaction::with_unnamed(named, words, count)
 }
 
 /// Takes the messages.

@@ -265,6 +265,17 @@ pub struct Reaction {
     pub time: Option<Time>,
 }
 
+impl Reaction {
+    /// All reactions with one word: those of whom the names are known, and how many there are beyond.
+    pub(crate) fn with_unnamed(mut named: Vec<Self>, text: &str, count: u64) -> Vec<Self> {
+        let known = u64::try_from(named.len()).unwrap_or(u64::MAX);
+        if let Some(count) = count.checked_sub(known).filter(|count| *count > 0) {
+            named.push(Self { sender: None, text: text.to_owned(), count, time: None });
+        }
+        named
+    }
+}
+
 /// A message that was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {

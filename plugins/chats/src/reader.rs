@@ -171,6 +171,23 @@ pub struct Format {
     pub open: Open,
 }
 
+/// Opens each of some files: what is something else is passed over, what cannot be read goes to `report`.
+pub(crate) fn open_each<C: Chats + 'static>(
+    items: &[Item],
+    report: &mut dyn FnMut(ChatError),
+    open: impl Fn(&Item, &mut dyn FnMut(ChatError)) -> Result<Option<C>, ChatError>,
+) -> Vec<Box<dyn Chats>> {
+    let mut chats: Vec<Box<dyn Chats>> = Vec::new();
+    for item in items {
+        match open(item, report) {
+            Ok(Some(found)) => chats.push(Box::new(found)),
+            Ok(None) => {}
+            Err(error) => report(error),
+        }
+    }
+    chats
+}
+
 /// So many files whose names say little are looked into, for each format: every look may be a request to a store far away.
 const PERHAPS_MAX: usize = 1_000;
 

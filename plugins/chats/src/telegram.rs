@@ -13,7 +13,7 @@ use crate::error::{ChatError, Fault};
 use crate::files::{Files, Item, ReadAt};
 use crate::json::{self, Start, Take, Want};
 use crate::model::{App, Conversation, ConversationKind, Found, Media, Message};
-use crate::reader::{Chats, Format, Interest, Range, Window};
+use crate::reader::{Chats, Format, Interest, Range, Window, open_each};
 use crate::tally::Tally;
 
 /// Exports of Telegram Desktop.
@@ -37,15 +37,7 @@ fn open(
     items: &[Item],
     report: &mut dyn FnMut(ChatError),
 ) -> Vec<Box<dyn Chats>> {
-    let mut chats: Vec<Box<dyn Chats>> = Vec::new();
-    for item in items {
-        match Account::open(files, &item.path, report) {
-            Ok(Some(account)) => chats.push(Box::new(account)),
-            Ok(None) => {}
-            Err(error) => report(error),
-        }
-    }
-    chats
+    open_each(items, report, |item, report| Account::open(files, &item.path, report))
 }
 
 /// All conversations of one file.

@@ -196,7 +196,7 @@ fn reactions(value: &Value) -> Vec<Reaction> {
         .or_else(|| text(value, "type"))
         .unwrap_or_default();
     let count = number(value, "count").and_then(|count| u64::try_from(count).ok()).unwrap_or(1);
-    let mut all: Vec<Reaction> = list(value, "recent")
+    let named = list(value, "recent")
         .iter()
         .filter_map(|recent| {
             let time = local(text(recent, "date").unwrap_or_default()).map(Time::Local);
@@ -208,14 +208,5 @@ fn reactions(value: &Value) -> Vec<Reaction> {
             })
         })
         .collect();
-    let named = u64::try_from(all.len()).unwrap_or(0);
-    if count > named {
-        all.push(Reaction {
-            sender: None,
-            text: words.to_owned(),
-            count: count - named,
-            time: None,
-        });
-    }
-    all
+    Reaction::with_unnamed(named, words, count)
 }
