@@ -1,8 +1,8 @@
 //! `heirloom dump`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use heirloom_engine::error::{Problem, ReadError};
 use heirloom_engine::id::NodeId;
@@ -85,12 +85,24 @@ fn into_file(
     let refused = |source| LookingFailure::Target { path: path.clone(), source };
     let file = File::create(path).map_err(refused)?;
     let mut file = BufWriter::with_capacity(PART_BYTES, file);
-    let written = match take(&mut file) {
-        Err(Failure::Output(source)) => return Err(refused(source).into()),
-        taken => taken?,
-    };
-    file.flush().map_err(refused)?;
-    Ok(written)
+    let written = take(&mut file);
+    let done = file.flush();
+    match (written, done) {
+        (Err(Failure::Output(source)), _) | (Ok(_), Err(source)) => {
+            take_away(path);
+            Err(refused(source).into())
+        }
+        // The beginning of what is damaged further on may be all that is left of it.
+        (written, _) => written,
+    }
+}
+
+/// Half of a file that did not fit is of no use, and somebody might take it for a whole one. Pipes and devices stay.
+fn take_away(path: &Path) {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        // It was to be kept out of the way; why it was not written is said anyway.
+        fs::remove_file(path).ok();
+    }
 }
 
 struct Dump {
