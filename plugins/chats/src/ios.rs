@@ -2,7 +2,6 @@
 
 mod backup;
 mod calls;
-mod proto;
 mod storage;
 
 #[cfg(test)]
@@ -18,6 +17,7 @@ use crate::files::{Files, ReadAt};
 use crate::model::{
     App, Found, Media, Message, MessageKind, Participant, Place, Quote, Reaction, Remark, Time,
 };
+use crate::proto::{Value, fields};
 use crate::reader::Chats;
 use crate::sqlite::{Database, Fields, Side};
 use crate::whatsapp::calls::Calls;
@@ -26,7 +26,6 @@ use crate::whatsapp::store::{Chat, Context, Members, Phone, Reader, Store};
 use crate::whatsapp::table::Layout;
 
 use self::backup::Backup;
-use self::proto::fields;
 use self::storage::{LAYOUT, MEDIA_ITEM};
 
 pub(crate) use self::backup::is_list;
@@ -305,7 +304,7 @@ impl Context<'_> {
     /// What a message answers: the id, who said it, and a copy of what was said.
     fn quote(&self, metadata: &[u8]) -> Option<Quote> {
         let mut quote = Quote { id: None, sender: None, text: None };
-        for (number, value) in fields(metadata) {
+        for (number, value) in sound_fields(metadata) {
             match number {
                 5 => quote.id = value.text(),
                 6 => {
@@ -324,13 +323,13 @@ impl Context<'_> {
     /// The last reaction of each person; an empty one was taken back. One without a sender is one's own.
     fn reactions(&self, receipts: &[u8]) -> Vec<Reaction> {
         let mut latest: BTreeMap<Option<String>, (u64, String)> = BTreeMap::new();
-        let lists = fields(receipts).filter(|(number, _)| *number == 7);
-        let entries = lists.filter_map(|(_, list)| list.bytes()).flat_map(fields);
+        let lists = sound_fields(receipts).filter(|(number, _)| *number == 7);
+        let entries = lists.filter_map(|(_, list)| list.bytes()).flat_map(sound_fields);
         for entry in
             entries.filter(|(number, _)| *number == 1).filter_map(|(_, entry)| entry.bytes())
         {
             let (mut sender, mut text, mut time) = (None, None, 0);
-            for (number, value) in fields(entry) {
+            for (number, value) in sound_fields(entry) {
                 match number {
                     2 => sender = value.text(),
                     3 => {
@@ -395,4 +394,9 @@ fn add_file(row: &Fields<'_>, path: Option<&str>, title: Option<String>, message
     if !is_document {
         message.text = message.text.take().or(title);
     }
+}
+
+/// The fields up to where they make no sense any more: what is known of a message is shown.
+fn sound_fields(message: &[u8]) -> impl Iterator<Item = (u64, Value<'_>)> {
+    fields(message).map_while(Result::ok)
 }

@@ -9,6 +9,7 @@
 //! - [`archive`] is a zip archive as such a tree
 //! - [`export`] reads texts that somebody exported; [`messenger`] what Facebook and Instagram give to download;
 //!   [`telegram`] and [`discord`] what is exported from there
+//! - [`proto`] reads the fields of Protocol Buffers that lie in headers and databases
 //! - [`error`] says which file could not be understood, and why
 
 mod android;
@@ -24,6 +25,7 @@ mod json;
 pub mod messenger;
 pub mod model;
 pub mod needle;
+pub mod proto;
 pub mod reader;
 pub mod sqlite;
 mod stamp;

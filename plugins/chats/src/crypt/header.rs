@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use super::gcm::NONCE_BYTES;
+use crate::proto::{Value, fields};
 
 /// A header may be so long; those that were seen have less than 600 bytes.
 pub(super) const HEADER_BYTES_MAX: usize = 64 << 10;
@@ -110,17 +111,17 @@ fn crypt12(head: &[u8]) -> Option<Header> {
 
 /// The message `BackupPrefix`, its length before it.
 fn described(head: &[u8]) -> Result<Header, HeaderFault> {
-    let mut fields = Fields(head);
-    let length = fields.varint().ok_or(HeaderFault::Unrecognised)?;
+    let mut fields = fields(head);
+    let length = fields.varint().map_err(|_malformed| HeaderFault::Unrecognised)?;
     let length =
         usize::try_from(length).ok().filter(|length| (20..HEADER_BYTES_MAX).contains(length));
     let length = length.ok_or(HeaderFault::Unrecognised)?;
-    let bytes = u64::try_from(head.len() - fields.0.len() + length).unwrap_or(u64::MAX);
-    let message = fields.0.get(..length);
+    let bytes = u64::try_from(head.len() - fields.rest().len() + length).unwrap_or(u64::MAX);
+    let message = fields.rest().get(..length);
     let is_whole = message.is_some();
     let mut prefix = Prefix::default();
     // Of one that ends too early as much is read as it takes to know that it is one.
-    let is_sound = prefix.read(message.unwrap_or(fields.0)).is_some();
+    let is_sound = prefix.read(message.unwrap_or(fields.rest())).is_some();
     let has_nonce = prefix.account.is_some() || prefix.nonce.is_some();
     match (is_whole, is_sound, has_nonce) {
         (true, true, true) => prefix.header(bytes).ok_or(HeaderFault::Unknown),
@@ -144,8 +145,8 @@ struct Prefix {
 
 impl Prefix {
     fn read(&mut self, message: &[u8]) -> Option<()> {
-        let mut fields = Fields(message);
-        while let Some((number, value)) = fields.next()? {
+        for field in fields(message) {
+            let (number, value) = field.ok()?;
             match (number, value) {
                 (1, Value::Number(kind)) => self.old_key_type = kind,
                 (2, Value::Bytes(bytes)) => self.account = Some(account(bytes)?),
@@ -160,9 +161,9 @@ impl Prefix {
     }
 
     fn describe(&mut self, message: &[u8]) -> Option<()> {
-        let mut fields = Fields(message);
         let text = |bytes: &[u8]| Some(String::from_utf8_lossy(bytes).into_owned());
-        while let Some((number, value)) = fields.next()? {
+        for field in fields(message) {
+            let (number, value) = field.ok()?;
             match (number, value) {
                 (1, Value::Bytes(bytes)) => self.app_version = text(bytes),
                 (2, Value::Bytes(bytes)) => self.device = text(bytes),
@@ -202,9 +203,9 @@ impl Prefix {
 }
 
 fn account(message: &[u8]) -> Option<(Registration, [u8; NONCE_BYTES])> {
-    let mut fields = Fields(message);
     let (mut server_salt, mut google_id_salt, mut nonce) = (None, None, None);
-    while let Some((number, value)) = fields.next()? {
+    for field in fields(message) {
+        let (number, value) = field.ok()?;
         match (number, value) {
             (3, Value::Bytes(bytes)) => server_salt = bytes.try_into().ok(),
             (4, Value::Bytes(bytes)) => google_id_salt = bytes.try_into().ok(),
@@ -217,60 +218,11 @@ fn account(message: &[u8]) -> Option<(Registration, [u8; NONCE_BYTES])> {
 }
 
 fn nonce(message: &[u8]) -> Option<[u8; NONCE_BYTES]> {
-    let mut fields = Fields(message);
-    while let Some((number, value)) = fields.next()? {
+    for field in fields(message) {
+        let (number, value) = field.ok()?;
         if let (1, Value::Bytes(bytes)) = (number, value) {
             return bytes.try_into().ok();
         }
     }
     None
-}
-
-/// The fields of a message of Protocol Buffers that are left.
-struct Fields<'a>(&'a [u8]);
-
-enum Value<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-}
-
-impl<'a> Fields<'a> {
-    fn varint(&mut self) -> Option<u64> {
-        let mut number = 0_u64;
-        for shift in (0..64).step_by(7) {
-            let (byte, rest) = self.0.split_first()?;
-            self.0 = rest;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(bytes)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    /// The next field; the inner `None` at the end, the outer one where the bytes make no sense.
-    #[expect(clippy::option_option, reason = "as an iterator of results that say nothing")]
-    fn next(&mut self) -> Option<Option<(u64, Value<'a>)>> {
-        if self.0.is_empty() {
-            return Some(None);
-        }
-        let tag = self.varint()?;
-        let value = match tag & 7 {
-            0 => Value::Number(self.varint()?),
-            1 => Value::Bytes(self.take(8)?),
-            2 => {
-                let length = self.varint()?;
-                Value::Bytes(self.take(usize::try_from(length).ok()?)?)
-            }
-            5 => Value::Bytes(self.take(4)?),
-            _ => return None,
-        };
-        (tag >> 3 > 0).then_some(Some((tag >> 3, value)))
-    }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use tempfile::tempdir;
 
-use super::proto::fields;
 use crate::android::tests::{build, conversation, fixtures, messages, only, open};
 use crate::files::Files;
 use crate::folder::Folder;
@@ -165,13 +164,6 @@ fn an_encrypted_backup_is_named_and_nothing_else_that_is_called_like_its_list() 
     let mut errors = Vec::new();
     assert!(open_all(&files, &mut |error| errors.push(error)).is_empty());
     assert!(matches!(&errors[..], [error] if error.path == Path::new("Manifest.db")));
-}
-
-#[test]
-fn fields_of_any_bytes_end() {
-    proptest::proptest!(|(bytes: Vec<u8>)| {
-        proptest::prop_assert!(fields(&bytes).count() <= bytes.len());
-    });
 }
 
 #[test]
