@@ -6,11 +6,13 @@ use anyhow::{Context as _, Result};
 use heirloom_chats::crypt::{Checksum, CryptFault, Held, Key, open};
 use heirloom_chats::files::ReadAt as _;
 
-use crate::real::{OnDisk, folder};
+use heirloom_kit::fixtures;
+
+use crate::disk::OnDisk;
 
 #[test]
 fn real_backups_hold_the_database_that_is_known() -> Result<()> {
-    let Some(folder) = folder("encrypted/wa-crypt-tools") else { return Ok(()) };
+    let Some(folder) = fixtures("encrypted/wa-crypt-tools") else { return Ok(()) };
     let expected = fs::read(folder.join("msgstore.db"))?;
     for (name, key) in [
         ("msgstore.db.crypt12", "key"),
@@ -31,7 +33,7 @@ fn real_backups_hold_the_database_that_is_known() -> Result<()> {
 
 #[test]
 fn a_key_of_the_other_kind_is_named() -> Result<()> {
-    let Some(folder) = folder("encrypted/wa-crypt-tools") else { return Ok(()) };
+    let Some(folder) = fixtures("encrypted/wa-crypt-tools") else { return Ok(()) };
     for (name, key) in
         [("msgstore.db.crypt15", "key"), ("msgstore.db.crypt14", "encrypted_backup.key")]
     {

@@ -6,6 +6,7 @@
 //! - [`TestClock`] and [`CollectedProgress`] stand in for time, randomness and whoever watches
 //! - [`Client`] opens a repository on any store; [`back_up`] and [`restore_to`] run the engine on real folders
 //! - [`Lab`] is a repository in memory with a folder to back up and a place to restore to
+//! - [`fixtures`] are real files that are no part of the project
 //! - [`scratch_folder`] is a folder in memory where there is one
 //! - [`TreePlan`] is a random file tree, the same for the same seed; [`assert_same_tree`] compares two on disk
 //! - [`DriveEmulator`] is Google Drive on this machine
@@ -25,6 +26,7 @@ mod counting;
 mod dav;
 mod drive;
 mod fault;
+mod fixtures;
 mod hook;
 mod lab;
 mod listener;
@@ -56,6 +58,7 @@ pub use self::drive::{
     DriveFile, DriveRequest, Late, Trouble,
 };
 pub use self::fault::{Counted, Fault, FaultStorage};
+pub use self::fixtures::fixtures;
 pub use self::hook::HookStorage;
 pub use self::lab::{Lab, restore_all};
 pub use self::memory::MemoryStorage;

@@ -47,12 +47,3 @@ pub(crate) fn build(folder: &Path, name: &str, sql: &str) -> PathBuf {
     Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     path
 }
-
-#[expect(clippy::disallowed_methods, reason = "where real files are is said by the environment")]
-pub(crate) fn fixtures(folder: &str) -> Option<PathBuf> {
-    let Some(root) = std::env::var_os("HEIRLOOM_FIXTURES") else {
-        eprintln!("HEIRLOOM_FIXTURES is not set: nothing was tested");
-        return None;
-    };
-    Some(PathBuf::from(root).join(folder))
-}

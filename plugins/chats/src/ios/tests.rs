@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use tempfile::tempdir;
 
-use crate::android::tests::{build, conversation, fixtures, messages, only, open};
+use heirloom_kit::fixtures;
+
+use crate::android::tests::{build, conversation, messages, only, open};
 use crate::files::Files;
 use crate::folder::Folder;
 use crate::model::{App, ConversationKind, Direction, MessageKind, Time};

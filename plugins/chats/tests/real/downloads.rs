@@ -2,11 +2,10 @@
 
 use heirloom_chats::model::{App, ConversationKind, Direction, MessageKind, Time};
 
-use crate::fixtures;
 use crate::read::{Text, texts_in};
 
 fn texts(path: &str) -> Option<Vec<Text>> {
-    Some(texts_in(&fixtures::folder(&format!("other-messengers/{path}"))?))
+    Some(texts_in(&heirloom_kit::fixtures(&format!("other-messengers/{path}"))?))
 }
 
 #[test]

@@ -3,8 +3,6 @@
 #[cfg(test)]
 mod downloads;
 #[cfg(test)]
-mod fixtures;
-#[cfg(test)]
 mod read;
 #[cfg(test)]
 mod text_exports;

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{conversation, fixtures, messages, only};
+use heirloom_kit::fixtures;
+
+use super::{conversation, messages, only};
 use crate::model::{ConversationKind, Direction, MessageKind, Remark, Time};
 use crate::reader::Range;
 

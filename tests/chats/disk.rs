@@ -1,22 +1,12 @@
-//! Where the real files are.
+//! Files on disk, at any offset.
 
-use std::env;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use heirloom_chats::files::ReadAt;
-
-/// A folder of real files; says so and gives `None` where nobody named it.
-pub(crate) fn folder(name: &str) -> Option<PathBuf> {
-    let all = env::var_os("HEIRLOOM_FIXTURES").map(PathBuf::from);
-    if all.is_none() {
-        eprintln!("HEIRLOOM_FIXTURES is not set: nothing real is tried");
-    }
-    all.map(|all| all.join(name))
-}
 
 /// A file on disk.
 #[derive(Debug)]
