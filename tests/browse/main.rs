@@ -1,6 +1,7 @@
-//! The local web page, asked over HTTP and used in Chromium: what it shows, what it refuses, what it never runs.
+//! Pages in Chromium: the local web page, also asked over HTTP, and exported conversations; what they show, what they refuse, what they never run.
 
 mod attacks;
+mod exported;
 mod http;
 mod pages;
 mod samples;

@@ -22,6 +22,20 @@ pub(crate) fn picture(path: &Path, (width, height): (u32, u32), number: u8) -> R
     Ok(fs::write(path, bytes)?)
 }
 
+/// A WAV file of a second: a tone, 8,000 times 8 bits.
+pub(crate) fn sound() -> Vec<u8> {
+    const SAMPLES: u32 = 8000;
+    let wave = (0..SAMPLES).map(|at| if at / 10 % 2 == 0 { 96 } else { 160 });
+    let sizes = |bytes: u32| bytes.to_le_bytes();
+    let format =
+        [&sizes(16)[..], &[1, 0, 1, 0], &sizes(SAMPLES), &sizes(SAMPLES), &[1, 0, 8, 0]].concat();
+    [b"RIFF", &sizes(36 + SAMPLES)[..], b"WAVEfmt ", &format, b"data", &sizes(SAMPLES)]
+        .concat()
+        .into_iter()
+        .chain(wave)
+        .collect()
+}
+
 /// An MP4 file of more than a megabyte: H.264 frames of 64 x 64 dots that are stored plainly, each on its own.
 pub(crate) fn video() -> Vec<u8> {
     let frames: Vec<Vec<u8>> = (0..VIDEO_SECONDS * FRAMES_A_SECOND).map(frame).collect();

@@ -43,19 +43,26 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new() -> Result<Self> {
-        let folder = scratch_folder()?;
-        let source = folder.path().join("source");
-        let mut stage = Self { folder, source, snapshots: Vec::new() };
-        // Opens faster than a passphrase, which takes a second on purpose.
-        let (secret, recipient) = generate_identity();
-        fs::write(stage.path("identity"), secret.expose_secret())?;
-        stage.run(&["init", "--recovery-key", "none", "--recipient", &recipient])?;
+        let mut stage = Self::empty()?;
         stage.fill()?;
         stage.snapshot(&["--tag", "first", "--label", "home"])?;
         fs::write(stage.source.join("documents/notes.txt"), "changed\n")?;
         fs::remove_file(stage.source.join("documents/old.txt"))?;
         fs::write(stage.source.join("documents/new.txt"), "new\n")?;
         stage.snapshot(&["--label", "home"])?;
+        Ok(stage)
+    }
+
+    /// Without a snapshot, and with nothing to back up.
+    pub(crate) fn empty() -> Result<Self> {
+        let folder = scratch_folder()?;
+        let source = folder.path().join("source");
+        fs::create_dir(&source)?;
+        let stage = Self { folder, source, snapshots: Vec::new() };
+        // Opens faster than a passphrase, which takes a second on purpose.
+        let (secret, recipient) = generate_identity();
+        fs::write(stage.path("identity"), secret.expose_secret())?;
+        stage.run(&["init", "--recovery-key", "none", "--recipient", &recipient])?;
         Ok(stage)
     }
 

@@ -1,11 +1,12 @@
 //! A conversation as pages that any browser opens, without a server, a script or a network.
 
+use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use heirloom_chats::model::{
-    Conversation, ConversationKind, Direction, Message, MessageKind, Participant,
+    Conversation, ConversationKind, Direction, Message, MessageKind, Participant, Quote,
 };
 use jiff::civil::Date;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -15,6 +16,10 @@ use crate::chats::words;
 
 /// More on one page make browsers slow.
 const PAGE_MESSAGES: usize = 2000;
+/// Exports of some apps name an answered message only; so many are remembered, to show what it said ...
+const REMEMBERED: usize = 20_000;
+/// ... up to so many characters.
+const EXCERPT_CHARS: usize = 200;
 const STYLE: &str = include_str!("style.css");
 /// Nothing may be loaded but what lies beside the page, and nothing runs.
 const POLICY: &str =
@@ -30,6 +35,7 @@ pub(super) struct Pages {
     open: Vec<Markup>,
     days: (Option<Date>, Option<Date>),
     day: Option<Date>,
+    said: Said,
     /// First and last day of each page, and how many messages.
     written: Vec<(Option<Date>, Option<Date>, usize)>,
 }
@@ -45,6 +51,7 @@ impl Pages {
             open: Vec::new(),
             days: (None, None),
             day: None,
+            said: Said::default(),
             written: Vec::new(),
         }
     }
@@ -114,6 +121,39 @@ impl Pages {
     }
 }
 
+/// What was said last, by whom: for answers that do not say what they answer.
+#[derive(Default)]
+struct Said {
+    messages: HashMap<String, (Option<Participant>, Option<String>)>,
+    order: VecDeque<String>,
+}
+
+impl Said {
+    fn remember(&mut self, message: &Message) {
+        let Some(id) = &message.id else { return };
+        let excerpt = |text: &String| text.chars().take(EXCERPT_CHARS).collect();
+        let text = message.text.as_ref().map(excerpt).or_else(|| words::not_words(message, true));
+        self.messages.insert(id.clone(), (message.sender.clone(), text));
+        self.order.push_back(id.clone());
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.messages.remove(&oldest);
+        }
+    }
+
+    /// What a message answers, with what was said.
+    fn quoted(&self, message: &Message) -> Option<Quote> {
+        let mut quote = message.quote.clone()?;
+        let said = quote.id.as_ref().and_then(|id| self.messages.get(id));
+        if let (None, Some((sender, text))) = (&quote.text, said) {
+            quote.text.clone_from(text);
+            quote.sender = quote.sender.or_else(|| sender.clone());
+        }
+        Some(quote)
+    }
+}
+
 fn page_name(number: usize) -> String {
     format!("page-{number:05}.html")
 }
@@ -130,8 +170,9 @@ impl Sink for Pages {
         let heading = day.filter(|_| is_new_day);
         self.open.push(html! {
             @if let Some(day) = heading { h2.day { (day) } }
-            (bubble(message, media, self.is_group))
+            (bubble(message, media, self.is_group, self.said.quoted(message).as_ref()))
         });
+        self.said.remember(message);
         Ok(())
     }
 
@@ -141,7 +182,7 @@ impl Sink for Pages {
     }
 }
 
-fn bubble(message: &Message, media: &[Saved], is_group: bool) -> Markup {
+fn bubble(message: &Message, media: &[Saved], is_group: bool, quote: Option<&Quote>) -> Markup {
     let side = match message.direction {
         _ if message.kind == MessageKind::System => "system",
         Direction::Sent => "sent",
@@ -155,10 +196,10 @@ fn bubble(message: &Message, media: &[Saved], is_group: bool) -> Markup {
     html! {
         article class=(side) {
             @if let Some(sender) = sender { p.sender { (name(sender)) } }
-            @if let Some(quote) = &message.quote {
+            @if let Some(quote) = quote {
                 blockquote {
                     @if let Some(sender) = &quote.sender { p.sender { (name(sender)) } }
-                    (quote.text.as_deref().unwrap_or_default())
+                    (quote.text.as_deref().unwrap_or("An earlier message"))
                 }
             }
             @for (n, saved) in media.iter().enumerate() { (picture(message, n, saved)) }
