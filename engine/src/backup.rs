@@ -11,6 +11,7 @@ mod links;
 pub mod local;
 mod read;
 mod run;
+mod section;
 pub mod source;
 pub mod stdin;
 mod walk;

@@ -236,9 +236,33 @@ pub enum ReadError {
     /// A node was read but makes no sense.
     #[error("a tree node is damaged")]
     Node(#[from] FormatError),
+    /// What is stored instead of a file can be had, but not made into the file again.
+    #[error("what the transform {transform} stored cannot be made into the file again")]
+    Transform {
+        /// Its name.
+        transform: String,
+        /// What is wrong.
+        #[source]
+        source: TransformError,
+    },
     /// The store failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+/// Why a file cannot be made again of what is stored instead of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransformError {
+    /// Nobody here knows how.
+    #[error("this program does not know it")]
+    Unknown,
+    /// Whoever knows how failed.
+    #[error("it cannot be undone")]
+    Failed(#[source] io::Error),
+    /// What came out has not the length or the hash of the file.
+    #[error("what it gives is not the file")]
+    Differs,
 }
 
 impl ReadError {
@@ -246,7 +270,10 @@ impl ReadError {
     pub fn is_local(&self) -> bool {
         match self {
             Self::Storage(error) => matches!(error.kind, ErrorKind::NotFound | ErrorKind::Protocol),
-            Self::Missing { .. } | Self::Damaged { .. } | Self::Node(_) => true,
+            Self::Missing { .. }
+            | Self::Damaged { .. }
+            | Self::Node(_)
+            | Self::Transform { .. } => true,
         }
     }
 }
@@ -268,6 +295,14 @@ impl ReadError {
             Self::Missing { prefix } => Self::Missing { prefix: prefix.clone() },
             Self::Damaged { pack, source } => Self::Damaged { pack: *pack, source: source.clone() },
             Self::Node(source) => Self::Node(source.clone()),
+            Self::Transform { transform, source } => {
+                let source = match source {
+                    TransformError::Unknown => TransformError::Unknown,
+                    TransformError::Failed(error) => TransformError::Failed(error.kind().into()),
+                    TransformError::Differs => TransformError::Differs,
+                };
+                Self::Transform { transform: transform.clone(), source }
+            }
             Self::Storage(error) => Self::Storage(error.copy()),
         }
     }

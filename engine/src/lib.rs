@@ -6,7 +6,7 @@
 //! - level 1: [`chunker`] cuts a byte stream into chunks; [`crypto`] derives keys, seals and opens
 //! - level 2: [`pack`] lays blobs into frames and frames into packs; [`index`] says which pack holds a blob;
 //!   [`tree`] is the sorted map from paths to entries
-//! - level 3: [`snapshot`] is the signed record of one backup; [`retention`] says which of them a policy keeps
+//! - level 3: [`transform`] is the port to whoever makes a file again from what is stored instead of it; [`snapshot`] is the signed record of one backup; [`retention`] says which of them a policy keeps
 //! - level 4: [`repository`] opens a store, reads and writes objects, runs sessions
 //! - [`deletion`] has the steps of the protocol that deleting needs; [`reach`] marks what snapshots need, `fetch` reads many blobs at once, [`examine`] looks for damage; all are for
 //!   several operations
@@ -39,6 +39,7 @@ pub mod rewrite;
 pub mod snapshot;
 pub mod stats;
 mod storage;
+pub mod transform;
 pub mod tree;
 mod upload;
 pub mod view;

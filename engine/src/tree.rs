@@ -33,7 +33,7 @@ pub use self::content_list::ContentListBuilder;
 pub use self::cursor::{Step, TreeCursor};
 pub use self::diff::{Change, Diff};
 pub use self::entry::{
-    BlobRef, Entry, FileContent, Kind, UnknownField, UnknownValue, Xattr, XattrValue,
+    BlobRef, Entry, FileContent, Kind, Transform, UnknownField, UnknownValue, Xattr, XattrValue,
 };
 pub use self::key::{
     components, file_name, key_from_path, parent_key, path_from_key, safe_component, safe_key,

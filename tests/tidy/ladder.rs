@@ -19,6 +19,7 @@ const PURE: &[(&str, &[&str])] = &[
     ("pack", &["crypto"]),
     ("index", &["pack"]),
     ("tree", &[]),
+    ("transform", &["tree"]),
     ("snapshot", &["crypto", "tree"]),
     ("retention", &["snapshot"]),
 ];

@@ -41,6 +41,7 @@ fn options(
     let (what, how, owners) = (&arguments.what, &arguments.how, &arguments.owners);
     let subpath = arguments.snapshot.key();
     RestoreOptions {
+        decoded: false,
         target: arguments.target.clone(),
         delete_below: if what.delete { delete_below(snapshot, &subpath) } else { Vec::new() },
         subpath,

@@ -146,6 +146,11 @@ impl<'a, 's, 'r> Collector<'a, 's, 'r> {
                 if let FileContent::Inline(bytes) = &entry.content {
                     self.read_bytes += u64::try_from(bytes.len()).expect("at most 512 bytes");
                 }
+                if let Some(transform) = &entry.transform {
+                    // What was cut is not what was read.
+                    let read = self.read_bytes.saturating_add(entry.size);
+                    self.read_bytes = read.saturating_sub(transform.stored_bytes);
+                }
                 self.links.remember(&entry);
                 self.push(&key, &entry)?;
             }

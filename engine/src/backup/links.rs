@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::tree::{Entry, FileContent, Kind};
+use crate::tree::{Entry, FileContent, Kind, Transform};
 
 /// What the names of one file share.
 #[derive(Debug, Clone)]
@@ -10,6 +10,7 @@ struct Shared {
     content: FileContent,
     holes: Vec<(u64, u64)>,
     hash: Option<[u8; 32]>,
+    transform: Option<Transform>,
     size: u64,
     names_left: u64,
 }
@@ -35,6 +36,7 @@ impl Links {
             content: entry.content.clone(),
             holes: entry.holes.clone(),
             hash: entry.hash,
+            transform: entry.transform.clone(),
             size: entry.size,
             names_left: entry.links - 1,
         };
@@ -48,6 +50,7 @@ impl Links {
         entry.content = shared.content.clone();
         entry.holes.clone_from(&shared.holes);
         entry.hash = shared.hash;
+        entry.transform.clone_from(&shared.transform);
         entry.size = shared.size;
         shared.names_left = shared.names_left.saturating_sub(1);
         if shared.names_left == 0 {

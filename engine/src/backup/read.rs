@@ -9,7 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender};
 
-use super::source::{Content, Found};
+use super::section::{Section, Share, transform_of};
+use super::source::{CannotTakeApart, Content, Found};
 use super::window::{Buffers, Window};
 use crate::chunker::{Chunker, Class, GearTables, classify, looks_incompressible};
 use crate::crypto::Keys;
@@ -182,17 +183,35 @@ impl Reader<'_> {
         found: &mut Found,
         content: &mut dyn Content,
     ) -> io::Result<Wanted> {
-        for attempt in 1..=ATTEMPTS {
-            let Some(()) = self.read_once(&mut found.entry, content)? else { return Ok(None) };
+        let mut attempt = 1;
+        let mut declined = false;
+        loop {
+            match self.read_once(&mut found.entry, content) {
+                Ok(Some(())) => {}
+                Ok(None) => return Ok(None),
+                Err(error) if CannotTakeApart::is_in(&error) && !declined => {
+                    declined = true;
+                    content.decline_parts();
+                    content.rewind(&mut found.entry)?;
+                    self.emit(Event::Restart);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
             if content.unchanged(&mut found.entry)? {
                 return Ok(Some(()));
             }
             // A source that can be read only once gives what it gave.
-            if attempt < ATTEMPTS && content.rewind(&mut found.entry).is_ok() {
-                self.emit(Event::Restart);
-                continue;
+            attempt += 1;
+            if attempt == ATTEMPTS {
+                // What never comes to rest is kept as it was read, whatever it was.
+                declined = true;
+                content.decline_parts();
             }
-            break;
+            if attempt > ATTEMPTS || content.rewind(&mut found.entry).is_err() {
+                break;
+            }
+            self.emit(Event::Restart);
         }
         found.entry.changed = true;
         let path = found.handle.path().to_owned();
@@ -204,6 +223,10 @@ impl Reader<'_> {
     fn read_once(&mut self, entry: &mut Entry, content: &mut dyn Content) -> io::Result<Wanted> {
         entry.content = FileContent::Empty;
         entry.hash = None;
+        entry.transform = None;
+        if content.parts().is_some() {
+            return self.read_parts(entry, content);
+        }
         let mut window = Window::new(&self.tools.buffers, content, entry.size)?;
         if window.ended() && window.data().len() <= FileContent::INLINE_BYTES_MAX {
             if !window.data().is_empty() {
@@ -213,10 +236,46 @@ impl Reader<'_> {
             self.tools.progress.add(Counter::ContentBytes, bytes);
             return Ok(Some(()));
         }
-        let class = classify(window.data(), Some(entry.size));
+        let mut cut = Cut::new(false, Share::whole());
+        let Some(()) = self.cut(&mut window, (content, entry.size), &mut cut)? else {
+            return Ok(None);
+        };
+        if cut.chunks > 1 {
+            entry.hash = Some(*cut.hasher.finalize().as_bytes());
+        }
+        Ok(Some(()))
+    }
+
+    /// Reads what a file was taken apart into: every section as if it were a file.
+    fn read_parts(&mut self, entry: &mut Entry, content: &mut dyn Content) -> io::Result<Wanted> {
+        let Some(parts) = content.parts().cloned() else { return Err(CannotTakeApart.into()) };
+        let mut transform = transform_of(&parts, entry).ok_or(CannotTakeApart)?;
+        let mut cut = Cut::new(true, Share::of(entry.size, transform.stored_bytes));
+        for bytes in parts.sections.into_iter().filter(|bytes| *bytes > 0) {
+            let mut section = Section::new(content, bytes);
+            let mut window = Window::new(&self.tools.buffers, &mut section, bytes)?;
+            let Some(()) = self.cut(&mut window, (&mut section, bytes), &mut cut)? else {
+                return Ok(None);
+            };
+        }
+        if content.read(&mut [0])? > 0 {
+            return Err(CannotTakeApart.into());
+        }
+        transform.stored_hash = *cut.hasher.finalize().as_bytes();
+        entry.hash = Some(parts.hash);
+        entry.transform = Some(transform);
+        Ok(Some(()))
+    }
+
+    /// Cuts what is in the window and what follows; `None` when nobody wants it any more.
+    fn cut(
+        &mut self,
+        window: &mut Window,
+        (content, size): (&mut dyn Content, u64),
+        cut: &mut Cut,
+    ) -> io::Result<Wanted> {
+        let class = classify(window.data(), Some(size));
         let chunker = Chunker::new(class, self.tools.gear);
-        let mut hasher = blake3::Hasher::new();
-        let mut chunks = 0_u64;
         loop {
             let mut pieces = Vec::new();
             let mut rest = window.data();
@@ -229,20 +288,17 @@ impl Reader<'_> {
                 window.grow(content, chunker.max_bytes())?;
                 continue;
             }
-            chunks += u64::try_from(pieces.len()).expect("a count of chunks fits");
-            if chunks > 1 || !window.ended() {
-                hasher.update(window.data().get(..cut_bytes).unwrap_or_default());
+            cut.chunks += u64::try_from(pieces.len()).expect("a count of chunks fits");
+            if cut.always || cut.chunks > 1 || !window.ended() {
+                cut.hasher.update(window.data().get(..cut_bytes).unwrap_or_default());
             }
             let data = window.advance(content, cut_bytes)?;
+            self.tools.progress.add(Counter::ContentBytes, cut.share.of_file(cut_bytes));
             let Some(()) = self.emit_chunks(class, &data, &pieces) else { return Ok(None) };
             if window.ended() && window.data().is_empty() {
-                break;
+                return Ok(Some(()));
             }
         }
-        if chunks > 1 {
-            entry.hash = Some(*hasher.finalize().as_bytes());
-        }
-        Ok(Some(()))
     }
 
     fn emit_chunks(&mut self, class: Class, data: &Bytes, pieces: &[usize]) -> Wanted {
@@ -253,9 +309,22 @@ impl Reader<'_> {
             let id = self.tools.keys.content_id(&piece);
             self.emit(Event::Chunk { lane: lane_of(class, &piece), id, data: piece });
         }
-        let bytes = u64::try_from(start).expect("a buffer is smaller than 2^64 bytes");
-        self.tools.progress.add(Counter::ContentBytes, bytes);
         self.send_if_large()
+    }
+}
+
+/// What is known of content that is being cut.
+struct Cut {
+    hasher: blake3::Hasher,
+    /// The hash is wanted even of a single chunk.
+    always: bool,
+    chunks: u64,
+    share: Share,
+}
+
+impl Cut {
+    fn new(always: bool, share: Share) -> Self {
+        Self { hasher: blake3::Hasher::new(), always, chunks: 0, share }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::Problem;
 use crate::tree::Entry;
@@ -66,7 +67,48 @@ impl From<KindChanged> for io::Error {
     }
 }
 
-/// An open file of a source. Its content is the file without its holes.
+/// An open file of a source at any offset, for whoever looks into it before it is stored.
+pub trait ReadAt: Send + Sync + Debug {
+    /// Its length when it was opened.
+    fn size(&self) -> u64;
+
+    /// Fills the buffer with what is at this offset; less only at the end.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+/// What a file was taken apart into, to be stored instead of it: sections one after the other, of which each is cut as if it
+/// were a file of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parts {
+    /// Who can put them together: [`Transform::name`](crate::tree::Transform::name).
+    pub name: String,
+    /// Lengths of the sections.
+    pub sections: Vec<u64>,
+    /// The first so many bytes are the decoded file.
+    pub decoded_bytes: Option<u64>,
+    /// BLAKE3 of the file.
+    pub hash: [u8; 32],
+}
+
+/// Inside an [`io::Error`] of [`Content::read`]: the file is not what it was taken apart as. It is read as it is instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it is not what it was taken apart as")]
+pub struct CannotTakeApart;
+
+impl CannotTakeApart {
+    /// Whether this is the reason of an error.
+    pub fn is_in(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
+    }
+}
+
+impl From<CannotTakeApart> for io::Error {
+    fn from(error: CannotTakeApart) -> Self {
+        Self::other(error)
+    }
+}
+
+/// An open file of a source. Its content is the file without its holes, or what it was taken apart into.
 ///
 /// The size of the entry is a hint until [`unchanged`](Content::unchanged) was called: a size of zero may still come
 /// with content (streams, some virtual file systems), and a file may end early.
@@ -76,6 +118,21 @@ pub trait Content: Send + Debug {
 
     /// Reads the next bytes of content; 0 at the end.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// The open file at any offset, holes included.
+    fn at(&self) -> Option<Arc<dyn ReadAt>> {
+        None
+    }
+
+    /// What [`read`](Self::read) gives is not the file, but what it was taken apart into.
+    ///
+    /// May change by [`rewind`](Self::rewind) only. A sparse file is never taken apart.
+    fn parts(&self) -> Option<&Parts> {
+        None
+    }
+
+    /// After the next [`rewind`](Self::rewind) there shall be no [`parts`](Self::parts), and `read` gives the file itself.
+    fn decline_parts(&mut self) {}
 
     /// After the end: whether the file is still what `open` saw. Either way, size and holes of `entry` are made to
     /// agree with what was read, so that a caller who does not try again can keep it (and mark it as changed).

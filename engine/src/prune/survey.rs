@@ -108,7 +108,7 @@ pub(super) fn mark(
         let is_gone = |error: &ReadError| match error {
             ReadError::Missing { .. } => true,
             ReadError::Storage(error) => error.kind == ErrorKind::NotFound,
-            ReadError::Damaged { .. } | ReadError::Node(_) => false,
+            ReadError::Damaged { .. } | ReadError::Node(_) | ReadError::Transform { .. } => false,
         };
         let unreadable = reach.unreadable().iter().filter(|(_, error)| !is_gone(error));
         let unreadable: Vec<ReadError> = unreadable.map(|(_, error)| error.copy()).collect();

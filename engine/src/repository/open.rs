@@ -21,6 +21,7 @@ use crate::crypto::{Bundle, Credential, Keys, Prompt, Role, RootSecret};
 use crate::error::{ErrorKind, FormatError, StorageError};
 use crate::id::{RepositoryId, SlotId};
 use crate::index::{SegmentName, SortedSegment};
+use crate::transform::Undo;
 
 /// Default target size of a packfile.
 pub const PACK_BYTES: u32 = 32 << 20;
@@ -64,6 +65,7 @@ pub struct Repository {
     pub(super) records: Mutex<Records>,
     /// Whether the way in came from the cache, and nothing has shown yet that the store still is that repository.
     unconfirmed: AtomicBool,
+    undo: Option<Arc<dyn Undo>>,
 }
 
 impl Repository {
@@ -185,7 +187,20 @@ impl Repository {
             frames: FrameCache::default(),
             records: Mutex::default(),
             unconfirmed: AtomicBool::new(false),
+            undo: None,
         }
+    }
+
+    /// The same repository, with somebody who makes transformed files again; without, each of them counts as damaged.
+    #[must_use]
+    pub fn with_undo(mut self, undo: Arc<dyn Undo>) -> Self {
+        self.undo = Some(undo);
+        self
+    }
+
+    /// Who makes transformed files again.
+    pub fn undo(&self) -> Option<&Arc<dyn Undo>> {
+        self.undo.as_ref()
     }
 
     /// Its name.

@@ -74,6 +74,8 @@ pub struct RestoreOptions {
     pub dry_run: bool,
     /// Read everything written once more and compare it with the ids.
     pub verify: bool,
+    /// Restore what transformed files hold, in a form that other programs read, instead of the files.
+    pub decoded: bool,
     /// Leave holes for long runs of zeros, not only where the source had holes.
     pub sparse: bool,
     /// Owners.

@@ -6,9 +6,11 @@ use crate::id::{ContentId, NodeId};
 use super::wire::{
     Reader, put_length, put_varint, put_varint_wide, unzigzag, varint_bytes, wide, zigzag,
 };
-use super::{BlobRef, Entry, FileContent, Kind, UnknownField, UnknownValue, Xattr, XattrValue};
+use super::{
+    BlobRef, Entry, FileContent, Kind, Transform, UnknownField, UnknownValue, Xattr, XattrValue,
+};
 
-/// The highest field number that this version knows, 24 excepted.
+/// The highest field number that this version knows.
 const CHANGED: u64 = 25;
 
 impl Entry {
@@ -48,13 +50,11 @@ impl Entry {
         }
         put_optional(out, 20, self.hash.as_ref().map(<[u8; 32]>::as_slice));
         put_content(out, &self.content);
-        let (before, after) =
-            self.unknown.split_at(self.unknown.partition_point(|field| field.number < CHANGED));
-        for field in before {
-            put_unknown(out, field);
+        if let Some(transform) = &self.transform {
+            put_transform(out, transform);
         }
         put_number(out, CHANGED, self.changed.into());
-        for field in after {
+        for field in &self.unknown {
             put_unknown(out, field);
         }
     }
@@ -110,6 +110,7 @@ impl Entry {
             21 => self.set_content(FileContent::Inline(bytes.to_vec()))?,
             22 => self.set_content(FileContent::List(parse_list(bytes)?))?,
             23 => self.set_content(FileContent::Tree(NodeId(exactly(bytes)?)))?,
+            24 => self.transform = Some(parse_transform(bytes)?),
             number => self.set_unknown(number, UnknownValue::Bytes(bytes.to_vec()))?,
         }
         Ok(())
@@ -134,7 +135,7 @@ impl Entry {
 }
 
 fn is_known(number: u64) -> bool {
-    matches!(number, 1..=23 | CHANGED)
+    number <= CHANGED
 }
 
 fn put_wide(out: &mut Vec<u8>, number: u64, value: u128) {
@@ -206,6 +207,36 @@ fn put_content(out: &mut Vec<u8>, content: &FileContent) {
         }
         FileContent::Tree(root) => put_optional(out, 23, Some(root.as_bytes())),
     }
+}
+
+fn put_transform(out: &mut Vec<u8>, transform: &Transform) {
+    let name = transform.name.as_bytes();
+    let decoded = transform.decoded_bytes.map_or(0, varint_bytes);
+    let numbers = varint_bytes(wide(name.len())) + varint_bytes(transform.stored_bytes) + decoded;
+    put_field_of(out, 24, numbers + name.len() + transform.stored_hash.len());
+    put_length(out, name.len());
+    out.extend_from_slice(name);
+    put_varint(out, transform.stored_bytes);
+    out.extend_from_slice(&transform.stored_hash);
+    if let Some(decoded_bytes) = transform.decoded_bytes {
+        put_varint(out, decoded_bytes);
+    }
+}
+
+fn parse_transform(bytes: &[u8]) -> Result<Transform, FormatError> {
+    let out_of_bounds = || FormatError::OutOfBounds { what: "transform" };
+    let mut reader = Reader::new(bytes);
+    let name = str::from_utf8(reader.counted()?).map_err(|_not_text| out_of_bounds())?;
+    let stored_bytes = reader.varint()?;
+    let stored_hash = reader.array()?;
+    let decoded_bytes = if reader.is_empty() { None } else { Some(reader.varint()?) };
+    let is_sound = (1..=Transform::NAME_BYTES_MAX).contains(&name.len())
+        && decoded_bytes.is_none_or(|decoded| decoded <= stored_bytes)
+        && reader.is_empty();
+    if !is_sound {
+        return Err(out_of_bounds());
+    }
+    Ok(Transform { name: name.to_owned(), stored_bytes, stored_hash, decoded_bytes })
 }
 
 pub(super) fn put_blob(out: &mut Vec<u8>, blob: &BlobRef) {

@@ -92,10 +92,12 @@ pub struct Entry {
     pub flags: u32,
     /// Holes as (bytes of data since the last hole, bytes of the hole).
     pub holes: Vec<(u64, u64)>,
-    /// BLAKE3 of the content, for content of more than one blob.
+    /// BLAKE3 of the file without its holes, for content of more than one blob and for every transformed file.
     pub hash: Option<[u8; 32]>,
-    /// Where the bytes of a file are.
+    /// Where the stored bytes of a file are: the file without its holes, or what a transform made of it.
     pub content: FileContent,
+    /// What was stored instead of the file, from which it is made again.
+    pub transform: Option<Transform>,
     /// The file changed while it was read.
     pub changed: bool,
     /// Fields of a later version of the format, kept as they were.
@@ -155,6 +157,26 @@ impl FileContent {
     pub const LIST_BLOBS_MAX: usize = 16;
 }
 
+/// What is stored of a file is not the file, but something from which it can be made again bit for bit.
+///
+/// `size` and `hash` of the entry are those of the file; what is stored has its own here. A transformed file has no holes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transform {
+    /// Who can undo it, and in which version: `chats/1`. At most [`NAME_BYTES_MAX`](Self::NAME_BYTES_MAX) bytes.
+    pub name: String,
+    /// Length of the stored content.
+    pub stored_bytes: u64,
+    /// BLAKE3 of the stored content.
+    pub stored_hash: [u8; 32],
+    /// The first so many stored bytes are the decoded file; without it the decoded file has to be made.
+    pub decoded_bytes: Option<u64>,
+}
+
+impl Transform {
+    /// A longer name is refused, and so is none.
+    pub const NAME_BYTES_MAX: usize = 64;
+}
+
 /// A field that this version does not know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownField {
@@ -197,6 +219,7 @@ impl Entry {
             holes: Vec::new(),
             hash: None,
             content: FileContent::Empty,
+            transform: None,
             changed: false,
             unknown: Vec::new(),
         }
@@ -206,5 +229,13 @@ impl Entry {
     pub fn content_bytes(&self) -> u64 {
         let holes = self.holes.iter().fold(0_u64, |sum, (_, hole)| sum.saturating_add(*hole));
         self.size.saturating_sub(holes)
+    }
+
+    /// Bytes of what is stored: of the content, or of what a transform made of it.
+    pub fn stored_bytes(&self) -> u64 {
+        match &self.transform {
+            Some(transform) => transform.stored_bytes,
+            None => self.content_bytes(),
+        }
     }
 }

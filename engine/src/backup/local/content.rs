@@ -2,13 +2,14 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use rustix::fs::{Advice, SeekFrom};
 use rustix::io::Errno;
 
 use super::attributes::{self, Place};
 use super::stat::{Stamp, Stat};
-use crate::backup::source::Content;
+use crate::backup::source::{Content, ReadAt};
 use crate::tree::Entry;
 
 /// Holes below this size are read as zeros.
@@ -96,9 +97,44 @@ impl LocalContent {
     }
 }
 
+/// The same open file, whatever [`LocalContent`] has read of it.
+#[derive(Debug)]
+struct LocalFile {
+    file: OwnedFd,
+    size: u64,
+}
+
+impl ReadAt for LocalFile {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, mut offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match rustix::io::pread(&self.file, rest, offset) {
+                Err(Errno::INTR) => {}
+                Ok(0) => break,
+                Ok(bytes) => {
+                    filled += bytes;
+                    offset += u64::try_from(bytes).map_err(io::Error::other)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(filled)
+    }
+}
+
 impl Content for LocalContent {
     fn holes(&self) -> &[(u64, u64)] {
         &self.holes
+    }
+
+    fn at(&self) -> Option<Arc<dyn ReadAt>> {
+        // A descriptor of its own: most files are never looked into, and need no shared one.
+        let file = self.file.try_clone().ok()?;
+        Some(Arc::new(LocalFile { file, size: self.size }))
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -37,11 +37,27 @@ fn unknown() -> impl Strategy<Value = Vec<UnknownField>> {
         any::<u128>().prop_map(UnknownValue::Number),
         bytes(9).prop_map(UnknownValue::Bytes)
     ];
-    let number = prop_oneof![Just(24_u64), 26..40_u64, Just(u64::MAX >> 2)];
+    let number = prop_oneof![26..40_u64, Just(u64::MAX >> 2)];
     prop::collection::vec((number, value), 0..4).prop_map(|mut fields| {
         fields.sort_by_key(|(number, _)| *number);
         fields.into_iter().map(|(number, value)| UnknownField { number, value }).collect()
     })
+}
+
+fn transform() -> impl Strategy<Value = Option<Transform>> {
+    let decoded = any::<Option<prop::sample::Index>>();
+    let transform = ("[ -~]{1,64}", any::<u64>(), any::<[u8; 32]>(), decoded).prop_map(
+        |(name, stored_bytes, stored_hash, decoded)| Transform {
+            name,
+            stored_bytes,
+            stored_hash,
+            decoded_bytes: decoded.map(|part| {
+                let most = usize::try_from(stored_bytes).unwrap().saturating_add(1);
+                u64::try_from(part.index(most)).unwrap()
+            }),
+        },
+    );
+    prop::option::of(transform)
 }
 
 prop_compose! {
@@ -73,10 +89,12 @@ prop_compose! {
         holes in prop::collection::vec(any::<(u64, u64)>(), 0..3),
         hash in any::<Option<[u8; 32]>>(),
         content in content(),
+        transform in transform(),
         unknown in unknown(),
     ) -> Entry {
         (entry.user, entry.group, entry.target, entry.xattrs) = (user, group, target, xattrs);
         (entry.holes, entry.hash, entry.content, entry.unknown) = (holes, hash, content, unknown);
+        entry.transform = transform;
         entry
     }
 }
@@ -158,10 +176,48 @@ fn fields_out_of_order_twice_or_of_the_wrong_wire_type_are_refused() {
         &[0, 7, 0],
         &[0, 0x51, 1, 0],
         &[0, 0x55, 1, 0, 0x59, 0],
+        &[0, 0x60, 1],
         &[0, 4, 0xff, 0xff, 0xff, 0xff, 0x7f],
     ] {
         assert!(Entry::parse(bad).is_err(), "{bad:?}");
     }
+}
+
+#[test]
+fn the_bytes_of_a_transform_are_those_of_the_format() {
+    let mut entry = Entry::new(Kind::File);
+    let (name, stored_hash) = ("chats/1".to_owned(), [9; 32]);
+    entry.transform =
+        Some(Transform { name, stored_bytes: 300, stored_hash, decoded_bytes: Some(0) });
+    let mut expected = vec![0, 0x61, 43, 7];
+    expected.extend_from_slice(b"chats/1\xac\x02");
+    expected.extend_from_slice(&[9; 32]);
+    expected.push(0);
+    assert_eq!(encoded(&entry), expected);
+    assert_eq!((entry.stored_bytes(), entry.content_bytes()), (300, 0));
+}
+
+#[test]
+fn a_transform_without_a_name_too_long_or_too_short_is_refused() {
+    let field = |name: &[u8], rest: &[u8]| {
+        let mut value = vec![u8::try_from(name.len()).unwrap()];
+        value.extend_from_slice(name);
+        value.push(5);
+        value.extend_from_slice(rest);
+        let mut entry = vec![0, 0x61, u8::try_from(value.len()).unwrap()];
+        entry.extend(value);
+        Entry::parse(&entry)
+    };
+    let hash = [0; 32];
+    let with = |more: &[u8]| [&hash[..], more].concat();
+    assert!(field(b"x", &hash).is_ok());
+    assert!(field(&[b'x'; 64], &with(&[5])).is_ok());
+    assert!(field(b"", &hash).is_err(), "no name");
+    assert!(field(&[b'x'; 65], &hash).is_err(), "a name too long");
+    assert!(field(b"\xff", &hash).is_err(), "a name that is no text");
+    assert!(field(b"x", &hash[1..]).is_err(), "half a hash");
+    assert!(field(b"x", &with(&[6])).is_err(), "more decoded than stored");
+    assert!(field(b"x", &with(&[5, 0])).is_err(), "something behind");
 }
 
 #[test]
