@@ -39,15 +39,65 @@ pub struct Archive {
     members: BTreeMap<PathBuf, Member>,
 }
 
+/// What the list says about a member.
 #[derive(Debug, Clone, Copy)]
-struct Member {
-    /// Of the header in front of its bytes.
-    header: u64,
-    packed: u64,
-    size: u64,
+pub(crate) struct Member {
+    /// Where the header in front of its bytes is.
+    pub(crate) header: u64,
+    /// Bytes in the archive.
+    pub(crate) packed: u64,
+    /// Bytes of the file.
+    pub(crate) size: u64,
     crc: u32,
-    is_packed: bool,
-    is_readable: bool,
+    /// Whether it is deflated.
+    pub(crate) is_packed: bool,
+    /// Whether it is neither encrypted nor compressed in another way.
+    pub(crate) is_readable: bool,
+}
+
+impl Member {
+    /// Where its bytes begin; `None` if it is not where the list says.
+    pub(crate) fn start(&self, file: &dyn ReadAt) -> io::Result<Option<u64>> {
+        let header = file.read_at(self.header, 30)?;
+        let fields = Fields(&header);
+        let names = fields.u16(26).zip(fields.u16(28)).filter(|_| fields.u32(0) == Some(LOCAL));
+        Ok(names.and_then(|(name, extra)| {
+            self.header.checked_add(30 + u64::from(name) + u64::from(extra))
+        }))
+    }
+}
+
+/// The mark of a member's header.
+const LOCAL: u32 = 0x0403_4b50;
+
+/// The mark of an entry of the list.
+const LISTED: u32 = 0x0201_4b50;
+
+/// How long a list may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) members: usize,
+    pub(crate) list_bytes: u64,
+}
+
+/// The members in the order of the list, by their names.
+pub(crate) fn members(file: &dyn ReadAt, limits: Limits) -> Result<Vec<(String, Member)>, Fault> {
+    let Place { start, bytes, shift } = place_of_list(file)?;
+    if bytes > limits.list_bytes {
+        return Err(Fault::TooLarge { what: "the list of its members may have 128 MiB" });
+    }
+    let list = file.read_at(start, usize::try_from(bytes).unwrap_or(0)).map_err(Fault::Read)?;
+    let mut members = Vec::new();
+    let mut rest: &[u8] = &list;
+    while let Some((name, mut member, after)) = entry(rest) {
+        rest = after;
+        member.header = member.header.saturating_add(shift);
+        members.push((name, member));
+        if members.len() > limits.members {
+            return Err(Fault::TooLarge { what: "an archive may have 500,000 members" });
+        }
+    }
+    if rest.is_empty() { Ok(members) } else { Err(NO_LIST) }
 }
 
 impl Archive {
@@ -90,30 +140,27 @@ impl Files for Archive {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadAt>> {
         let member = *self.members.get(path).ok_or(io::ErrorKind::NotFound)?;
-        if !member.is_readable {
-            return Err(damaged("a member is encrypted, or packed in a way that is not known"));
-        }
-        let is_bomb = member.size > HARMLESS_BYTES && member.size / SHRINKS_MAX > member.packed;
-        if is_bomb || !member.is_packed && member.size != member.packed {
-            return Err(damaged("a member cannot be as large as it says"));
-        }
-        let header = self.file.read_at(member.header, 30)?;
-        let fields = Fields(&header);
-        if fields.u32(0) != Some(0x0403_4b50) {
-            return Err(damaged("a member is not where the list says"));
-        }
-        let names = u64::from(fields.u16(26).unwrap_or(0)) + u64::from(fields.u16(28).unwrap_or(0));
-        let start = member.header.saturating_add(30 + names);
-        let section = Section {
-            file: Arc::clone(&self.file),
-            at: start,
-            end: start.saturating_add(member.packed),
-        };
-        if !member.is_packed {
-            return Ok(Arc::new(Stored { size: member.size, section }));
-        }
-        Ok(Arc::new(Packed { member, section, unpacking: Mutex::new(None) }))
+        open_member(&self.file, member)
     }
+}
+
+/// The bytes of a member.
+pub(crate) fn open_member(file: &Arc<dyn ReadAt>, member: Member) -> io::Result<Arc<dyn ReadAt>> {
+    if !member.is_readable {
+        return Err(damaged("a member is encrypted, or packed in a way that is not known"));
+    }
+    let is_bomb = member.size > HARMLESS_BYTES && member.size / SHRINKS_MAX > member.packed;
+    if is_bomb || !member.is_packed && member.size != member.packed {
+        return Err(damaged("a member cannot be as large as it says"));
+    }
+    let start = member.start(file.as_ref())?;
+    let start = start.ok_or_else(|| damaged("a member is not where the list says"))?;
+    let section =
+        Section { file: Arc::clone(file), at: start, end: start.saturating_add(member.packed) };
+    if !member.is_packed {
+        return Ok(Arc::new(Stored { size: member.size, section }));
+    }
+    Ok(Arc::new(Packed { member, section, unpacking: Mutex::new(None) }))
 }
 
 fn damaged(what: &'static str) -> io::Error {
@@ -142,30 +189,22 @@ const NO_LIST: Fault =
 
 /// All members, by path.
 fn list(file: &dyn ReadAt, path: &Path) -> Result<BTreeMap<PathBuf, Member>, Fault> {
-    let (start, bytes) = place_of_list(file)?;
-    if bytes > LIST_BYTES_MAX {
-        return Err(Fault::TooLarge { what: "the list of its members may have 128 MiB" });
-    }
-    let list = file.read_at(start, usize::try_from(bytes).unwrap_or(0)).map_err(Fault::Read)?;
-    let mut members = BTreeMap::new();
-    let mut rest: &[u8] = &list;
-    while let Some((name, member, after)) = entry(rest) {
-        rest = after;
-        if let Some(inside) = path_inside(&name) {
-            members.insert(path.join(inside), member);
-        }
-        if members.len() > MEMBERS_MAX {
-            return Err(Fault::TooLarge { what: "an archive may have 500,000 members" });
-        }
-    }
-    if !rest.is_empty() {
-        return Err(NO_LIST);
-    }
-    Ok(members)
+    let limits = Limits { members: MEMBERS_MAX, list_bytes: LIST_BYTES_MAX };
+    let listed = members(file, limits)?.into_iter();
+    let inside = |(name, member): (String, Member)| Some((path.join(path_inside(&name)?), member));
+    Ok(listed.filter_map(inside).collect())
+}
+
+/// Where the list is.
+struct Place {
+    start: u64,
+    bytes: u64,
+    /// How much stands before the archive that it does not know of.
+    shift: u64,
 }
 
 /// Where the list begins and how long it is: the record at the end says it.
-fn place_of_list(file: &dyn ReadAt) -> Result<(u64, u64), Fault> {
+fn place_of_list(file: &dyn ReadAt) -> Result<Place, Fault> {
     // Behind the record is a comment of at most 64 KiB.
     let size = file.size();
     let tail_start = size.saturating_sub(END_BYTES + 0xffff);
@@ -174,14 +213,14 @@ fn place_of_list(file: &dyn ReadAt) -> Result<(u64, u64), Fault> {
     let end = Fields(tail.get(at..).unwrap_or_default());
     let (bytes, start) = end.u32(12).zip(end.u32(16)).ok_or(NO_LIST)?;
     let end_at = tail_start.saturating_add(u64::try_from(at).unwrap_or(0));
+    let mut after = end_at;
     let (start, bytes) = if start == u32::MAX || bytes == u32::MAX || end.u16(10) == Some(u16::MAX)
     {
         let locator = file.read_at(end_at.saturating_sub(20), 20).map_err(Fault::Read)?;
         match Fields(&locator).u32(0) {
             Some(0x0706_4b50) => {
-                let record = file
-                    .read_at(Fields(&locator).u64(8).ok_or(NO_LIST)?, 56)
-                    .map_err(Fault::Read)?;
+                after = Fields(&locator).u64(8).ok_or(NO_LIST)?;
+                let record = file.read_at(after, 56).map_err(Fault::Read)?;
                 Fields(&record).u64(48).zip(Fields(&record).u64(40)).ok_or(NO_LIST)?
             }
             _ => (u64::from(start), u64::from(bytes)),
@@ -189,16 +228,27 @@ fn place_of_list(file: &dyn ReadAt) -> Result<(u64, u64), Fault> {
     } else {
         (u64::from(start), u64::from(bytes))
     };
-    if start.checked_add(bytes).is_none_or(|end| end > end_at) {
-        return Err(NO_LIST);
+    let before = start.checked_add(bytes).and_then(|end| end_at.checked_sub(end)).ok_or(NO_LIST)?;
+    if before == 0 || bytes == 0 || is_listed(file, start)? {
+        return Ok(Place { start, bytes, shift: 0 });
     }
-    Ok((start, bytes))
+    // Something was put before the archive: then the list ends where the record begins.
+    let shift = after.saturating_sub(start + bytes);
+    if shift > 0 && is_listed(file, start + shift)? {
+        return Ok(Place { start: start + shift, bytes, shift });
+    }
+    Err(NO_LIST)
+}
+
+fn is_listed(file: &dyn ReadAt, at: u64) -> Result<bool, Fault> {
+    let mark = file.read_at(at, 4).map_err(Fault::Read)?;
+    Ok(Fields(&mark).u32(0) == Some(LISTED))
 }
 
 /// The first entry of the list: its name, the member, and the rest of the list.
 fn entry(list: &[u8]) -> Option<(String, Member, &[u8])> {
     let fields = Fields(list);
-    if fields.u32(0)? != 0x0201_4b50 {
+    if fields.u32(0)? != LISTED {
         return None;
     }
     let [name_bytes, extra_bytes, comment_bytes] =

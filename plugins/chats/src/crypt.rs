@@ -16,6 +16,8 @@ mod tests;
 mod unlocked;
 
 pub use self::container::{Checksum, CryptFault, Opened, Payload, open};
+pub(crate) use self::gcm::{Cipher, NONCE_BYTES};
+pub(crate) use self::header::HEADER_BYTES_MAX;
 pub use self::header::{Form, Header, HeaderFault, KeyType};
 pub use self::held::Held;
 pub use self::key::{AccountKey, Key, KeyFault, RootKey};

@@ -50,6 +50,21 @@ fn interest(item: &Item) -> Interest {
     if is_named(&item.path) { Interest::Named } else { Interest::Perhaps }
 }
 
+/// Whether a file is called what only exports are called.
+pub(crate) fn is_named_like_one(path: &Path) -> bool {
+    is_named(path)
+}
+
+/// Whether a file is called what only the app calls files that are exported.
+pub(crate) fn is_media(name: &str) -> bool {
+    file_name::is_of_app(name) || file_name::is_numbered(name)
+}
+
+/// Whether a text begins as an export does.
+pub(crate) fn is_text_of_one(text: &Arc<dyn ReadAt>) -> io::Result<bool> {
+    Ok(sniff(text, false)?.is_some())
+}
+
 /// Whether the file is called what only exports are called.
 fn is_named(path: &Path) -> bool {
     let name =

@@ -10,6 +10,7 @@
 //! - [`export`] reads texts that somebody exported; [`messenger`] what Facebook and Instagram give to download;
 //!   [`telegram`] and [`discord`] what is exported from there
 //! - [`proto`] reads the fields of Protocol Buffers that lie in headers and databases
+//! - [`transform`] takes files apart into what deduplicates, and puts them together again
 //! - [`error`] says which file could not be understood, and why
 
 mod android;
@@ -31,4 +32,5 @@ pub mod sqlite;
 mod stamp;
 mod tally;
 pub mod telegram;
+pub mod transform;
 mod whatsapp;

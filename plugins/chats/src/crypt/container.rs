@@ -173,6 +173,11 @@ fn fitting_key(header: &Header, key: &Key) -> Result<Zeroizing<[u8; 32]>, CryptF
 }
 
 impl Opened<'_> {
+    /// Where the ciphertext is, and what it is encrypted with.
+    pub(crate) fn inside(&self) -> (Range<u64>, Zeroizing<[u8; 32]>) {
+        (self.data.clone(), self.key.clone())
+    }
+
     /// What kind of content it is.
     pub fn payload(&self) -> Result<Payload, CryptFault> {
         let mut head = Vec::new();

@@ -3,23 +3,41 @@
 use std::fmt;
 
 use aes::Aes256;
-use aes::cipher::{BlockCipherEncrypt as _, KeyInit as _, KeyIvInit as _, StreamCipher as _};
-use ctr::Ctr32BE;
+use aes::cipher::{
+    BlockCipherEncrypt as _, InnerIvInit as _, KeyInit as _, StreamCipher as _,
+    StreamCipherSeek as _,
+};
+use ctr::{Ctr32BE, CtrCore};
 use ghash::GHash;
 use ghash::universal_hash::UniversalHash as _;
 use subtle::ConstantTimeEq as _;
 
-pub(super) const NONCE_BYTES: usize = 16;
+pub(crate) const NONCE_BYTES: usize = 16;
 const TAG_BYTES: usize = 16;
 const BLOCK_BYTES: usize = 16;
 
 type Block = ghash::Block;
 
 /// What a key and a nonce are used with.
-pub(super) struct Cipher {
+pub(crate) struct Cipher {
     hash: GHash,
+    aes: Aes256,
+    start: Block,
     stream: Ctr32BE<Aes256>,
     mask: [u8; TAG_BYTES],
+}
+
+fn stream(aes: &Aes256, start: &Block) -> Ctr32BE<Aes256> {
+    Ctr32BE::from_core(CtrCore::inner_iv_init(aes.clone(), start))
+}
+
+impl Clone for Cipher {
+    fn clone(&self) -> Self {
+        let mut stream = stream(&self.aes, &self.start);
+        stream.seek(self.stream.current_pos::<u64>());
+        let Self { hash, aes, start, mask, .. } = self;
+        Self { hash: hash.clone(), aes: aes.clone(), start: *start, stream, mask: *mask }
+    }
 }
 
 impl fmt::Debug for Cipher {
@@ -29,17 +47,19 @@ impl fmt::Debug for Cipher {
 }
 
 impl Cipher {
-    pub(super) fn new(key: &[u8; 32], nonce: &[u8; NONCE_BYTES]) -> Self {
+    pub(crate) fn new(key: &[u8; 32], nonce: &[u8; NONCE_BYTES]) -> Self {
         let mut subkey = Block::default();
-        Aes256::new(key.into()).encrypt_block(&mut subkey);
+        let aes = Aes256::new(key.into());
+        aes.encrypt_block(&mut subkey);
         let hash = GHash::new(&subkey);
         let mut start = hash.clone();
         start.update(&[Block::from(*nonce), lengths(NONCE_BYTES)]);
-        let mut stream = Ctr32BE::<Aes256>::new(key.into(), &start.finalize());
+        let start = start.finalize();
+        let mut stream = stream(&aes, &start);
         // The first block of the stream goes to the tag, the others to the text.
         let mut mask = [0; TAG_BYTES];
         stream.apply_keystream(&mut mask);
-        Self { hash, stream, mask }
+        Self { hash, aes, start, stream, mask }
     }
 
     /// Begins to compute the tag of a ciphertext.
@@ -53,8 +73,19 @@ impl Cipher {
     }
 
     /// Opens the next bytes of the ciphertext.
-    pub(super) fn decrypt(&mut self, bytes: &mut [u8]) {
+    pub(crate) fn decrypt(&mut self, bytes: &mut [u8]) {
         self.stream.apply_keystream(bytes);
+    }
+
+    /// Seals the next bytes of the text.
+    pub(crate) fn encrypt(&mut self, bytes: &mut [u8]) {
+        self.stream.apply_keystream(bytes);
+    }
+
+    /// Goes to a place of the text.
+    pub(crate) fn seek(&mut self, at: u64) {
+        let first = u64::try_from(TAG_BYTES).unwrap_or_default();
+        self.stream.seek(at.saturating_add(first));
     }
 }
 

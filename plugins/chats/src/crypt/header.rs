@@ -6,7 +6,7 @@ use super::gcm::NONCE_BYTES;
 use crate::proto::{Value, fields};
 
 /// A header may be so long; those that were seen have less than 600 bytes.
-pub(super) const HEADER_BYTES_MAX: usize = 64 << 10;
+pub(crate) const HEADER_BYTES_MAX: usize = 64 << 10;
 /// Two bytes, the version of the key, both salts, the nonce.
 const CRYPT12_BYTES: u64 = 67;
 
@@ -80,6 +80,11 @@ pub enum HeaderFault {
 }
 
 impl Header {
+    /// What the content was encrypted with, besides the key.
+    pub(crate) fn nonce(&self) -> &[u8; NONCE_BYTES] {
+        &self.nonce
+    }
+
     /// Reads the header at the beginning of a file; 64 KiB of it are always enough.
     pub fn parse(head: &[u8]) -> Result<Self, HeaderFault> {
         match head {
