@@ -1,6 +1,7 @@
 //! Reads many pieces of content at once: each frame is fetched and opened once, by as many threads as there are.
 
 mod loss;
+mod reader;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,6 +10,8 @@ use std::thread;
 use bytes::Bytes;
 
 pub(crate) use self::loss::Loss;
+pub use self::reader::{BlobReader, Frame, FrameRef, FrameSink};
+pub(crate) use self::reader::{fetch_one, missing};
 use crate::error::ReadError;
 use crate::id::{ContentId, PackId};
 use crate::pack::Codec;

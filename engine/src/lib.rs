@@ -39,6 +39,7 @@ pub mod rewrite;
 pub mod snapshot;
 pub mod stats;
 mod storage;
+mod stored;
 pub mod transform;
 pub mod tree;
 mod upload;

@@ -9,6 +9,7 @@
 mod attributes;
 mod conflict;
 mod context;
+mod decoded;
 mod delete;
 mod execute;
 mod file;
@@ -17,10 +18,10 @@ mod holes;
 mod level;
 mod links;
 mod listing;
+mod made;
 mod options;
 mod owner;
 mod plan;
-mod reader;
 mod report;
 mod special;
 #[cfg(test)]
@@ -35,12 +36,12 @@ use rustix::io::Errno;
 
 pub use self::options::{Overwrite, Owner, RestoreOptions, Select, Selection};
 pub use self::owner::Accounts;
-pub use self::reader::{BlobReader, Frame, FrameRef, FrameSink};
 pub use self::report::{RestoreError, RestoreReport};
 
 use self::context::Context;
 use self::folder::{Folder, open_target};
 use self::walk::Walk;
+pub use crate::fetch::{BlobReader, Frame, FrameRef, FrameSink};
 use crate::id::NodeId;
 use crate::progress::Progress;
 use crate::tree::NodeSource;

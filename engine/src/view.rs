@@ -10,6 +10,7 @@ mod find;
 mod frames;
 mod nodes;
 mod reader;
+mod rebuilt;
 
 pub use self::compare::{Compared, Difference, Differs, compare, has_same_content};
 pub use self::file::File;

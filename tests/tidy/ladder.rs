@@ -39,6 +39,9 @@ const REACH: &str = "reach";
 /// Reads many blobs at once, for several operations. May import levels 1 to 4.
 const FETCH: &str = "fetch";
 
+/// Makes transformed files again of what is stored. May import levels 1 to 4 and `fetch`.
+const STORED: &str = "stored";
+
 /// Looks for damage, for those that report it and those that mend it. May import levels 1 to 4 and `reach`.
 const EXAMINE: &str = "examine";
 
@@ -73,15 +76,17 @@ fn may_import(from: &str, to: &str) -> bool {
         || from == CACHE && pure()
         || from == UPLOAD && (pure() || to == STORAGE || to == CACHE)
         || [REACH, FETCH, DELETION].contains(&from) && (pure() || to == REPOSITORY)
+        || from == STORED && (pure() || [REPOSITORY, FETCH].contains(&to))
         || from == EXAMINE && (pure() || [REPOSITORY, REACH, DELETION].contains(&to))
         || OPERATIONS.contains(&from)
-            && (pure() || [REPOSITORY, REACH, FETCH, EXAMINE, DELETION].contains(&to))
+            && (pure() || [REPOSITORY, REACH, FETCH, STORED, EXAMINE, DELETION].contains(&to))
 }
 
 fn is_on_the_ladder(module: &str) -> bool {
     VOCABULARY.contains(&module)
         || PURE.iter().any(|(name, _)| *name == module)
-        || [REPOSITORY, STORAGE, CACHE, UPLOAD, REACH, FETCH, EXAMINE, DELETION].contains(&module)
+        || [REPOSITORY, STORAGE, CACHE, UPLOAD, REACH, FETCH, STORED, EXAMINE, DELETION]
+            .contains(&module)
         || OPERATIONS.contains(&module)
 }
 

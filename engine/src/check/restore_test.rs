@@ -9,6 +9,8 @@ use crate::id::NodeId;
 use crate::progress::{Counter, Progress};
 use crate::repository::{Repository, RepositoryError};
 use crate::snapshot::Snapshot;
+use crate::stored;
+use crate::transform::Form;
 use crate::tree::{
     ContentListCursor, Entry, FileContent, Kind, XattrValue, nth, path_from_key, totals,
 };
@@ -112,8 +114,8 @@ fn try_entry(
     Ok(())
 }
 
-/// All content and attributes of a file, one blob in memory at a time. Each blob is compared with its id, the whole with
-/// the hash and the size that the entry states.
+/// All content and attributes of a file, a few blobs in memory at a time. Each blob is compared with its id, the whole with
+/// the hash and the length that the entry states; a transformed file is made again, if there is somebody who can.
 fn read_back(repository: &Repository, entry: &Entry) -> Result<u64, ReadError> {
     let mut hasher = blake3::Hasher::new();
     let mut bytes = 0_u64;
@@ -137,8 +139,16 @@ fn read_back(repository: &Repository, entry: &Entry) -> Result<u64, ReadError> {
         FileContent::Tree(list) => read_list(repository, *list, &mut take)?,
     }
     let hash = *hasher.finalize().as_bytes();
-    if bytes != entry.content_bytes() || entry.hash.is_some_and(|stated| stated != hash) {
+    let stated = match &entry.transform {
+        Some(transform) => Some(transform.stored_hash),
+        None => entry.hash,
+    };
+    if bytes != entry.stored_bytes() || stated.is_some_and(|stated| stated != hash) {
         return Err(FormatError::WrongId.into());
+    }
+    if entry.transform.is_some() && repository.undo().is_some() {
+        stored::make(repository, (entry, Form::Original), &mut |_| true)?;
+        return Ok(entry.size);
     }
     Ok(bytes)
 }

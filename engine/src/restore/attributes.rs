@@ -15,8 +15,8 @@ use rustix::io::Errno;
 use super::context::Context;
 use super::folder::descriptor_path;
 use super::owner::OwnerPlan;
-use super::reader;
 use crate::error::Problem;
+use crate::fetch::fetch_one;
 use crate::tree::{Entry, Kind, Xattr, XattrValue};
 
 const DEFAULT_ACL: &str = "system.posix_acl_default";
@@ -174,7 +174,7 @@ fn set_xattrs(context: &Context<'_>, entry: &Entry, path: PathOf<'_>, set: SetXa
         let fetched;
         let value = match &xattr.value {
             XattrValue::Inline(value) => value,
-            XattrValue::Blob(blob) => match reader::fetch(context.reader, &blob.id, blob.bytes) {
+            XattrValue::Blob(blob) => match fetch_one(context.reader, &blob.id, blob.bytes) {
                 Ok(value) => {
                     fetched = value;
                     &fetched

@@ -62,13 +62,13 @@ pub(super) fn judge(context: &Context<'_>, it: Candidate<'_>) -> Result<Verdict,
         Err(Errno::NOENT) => return Ok(Verdict::Make(Place::Fresh)),
         other => other?,
     };
-    if is_unfinished(context, &stat) && !is_equal_file(it.entry, &stat) {
+    if is_unfinished(context, &stat) && !is_equal_file(context, it.entry, &stat) {
         return take_over(context, it, &fd);
     }
     let found = kind_of(&stat);
     let same_kind = found == Some(it.entry.kind);
-    let equal =
-        same_kind && (is_equal_file(it.entry, &stat) || special::is_equal(&fd, it.name, it.entry));
+    let equal = same_kind
+        && (is_equal_file(context, it.entry, &stat) || special::is_equal(&fd, it.name, it.entry));
     let overwrite = context.options.overwrite;
     if equal && (overwrite != Overwrite::Always || it.entry.kind != Kind::File) {
         return Ok(leave_equal(context, it, &fd, &stat));
@@ -95,10 +95,11 @@ pub(super) fn judge(context: &Context<'_>, it: Candidate<'_>) -> Result<Verdict,
     Ok(Verdict::Make(place))
 }
 
-fn is_equal_file(entry: &Entry, stat: &Stat) -> bool {
+fn is_equal_file(context: &Context<'_>, entry: &Entry, stat: &Stat) -> bool {
+    let is_as_long = |size| u64::try_from(stat.st_size) == Ok(size);
     entry.kind == Kind::File
         && kind_of(stat) == Some(Kind::File)
-        && u64::try_from(stat.st_size) == Ok(entry.size)
+        && context.options.size_of(entry).is_none_or(is_as_long)
         && mtime_ns(stat) == entry.mtime_ns
 }
 

@@ -12,9 +12,9 @@ use super::folder::FolderPool;
 use super::links::Links;
 use super::options::RestoreOptions;
 use super::owner::Ownership;
-use super::reader::BlobReader;
 use super::report::{RestoreError, Tally, count};
 use crate::error::Problem;
+use crate::fetch::BlobReader;
 use crate::progress::{Counter, Progress};
 
 /// Locks even if another thread panicked while it held the lock: every critical section leaves its data whole.

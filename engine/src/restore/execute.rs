@@ -12,10 +12,11 @@ use rustix::fd::OwnedFd;
 
 use super::context::Context;
 use super::file::{Place, TargetFile};
+use super::made;
 use super::plan::{Batch, Piece};
-use super::reader::{Frame, fetch};
 use super::report::{RestoreError, add};
 use super::verify;
+use crate::fetch::{Frame, fetch_one};
 use crate::id::{ContentId, PackId};
 use crate::progress::Counter;
 use crate::tree::FileContent;
@@ -53,9 +54,16 @@ pub(super) fn run(context: &Context<'_>, batch: &mut Batch) {
     let files = std::mem::take(&mut batch.files);
     let mut pieces = std::mem::take(&mut batch.pieces);
     pieces.sort_unstable_by_key(|piece| (piece.pack, piece.frame, piece.file, piece.offset));
-    let (ready, alone) = count_writes(&files, &pieces);
-    let mut units = frame_units(&pieces);
-    let starts = (0..ready.len()).step_by(READY_FILES);
+    let (mut ready, alone) = count_writes(&files, &pieces);
+    let is_made = |file: &Arc<TargetFile>| file.entry.transform.is_some();
+    let made = ready.iter().filter(|file| is_made(file)).count();
+    if made > 0 {
+        // They take longest, and each is work for one thread.
+        ready.sort_by_key(|file| !is_made(file));
+    }
+    let mut units: Vec<Unit> = (0..made).map(|at| Unit::Ready(at..at + 1)).collect();
+    frame_units(&pieces, &mut units);
+    let starts = (made..ready.len()).step_by(READY_FILES);
     units.extend(starts.map(|at| Unit::Ready(at..ready.len().min(at + READY_FILES))));
     let job = Job {
         files: &files,
@@ -137,8 +145,7 @@ fn same_write(a: &Piece, b: &Piece) -> bool {
     (a.pack, a.frame, a.file) == (b.pack, b.frame, b.file)
 }
 
-fn frame_units(pieces: &[Piece]) -> Vec<Unit> {
-    let mut units = Vec::new();
+fn frame_units(pieces: &[Piece], units: &mut Vec<Unit>) {
     let (mut start, mut at, mut bytes, mut pack) = (0, 0, 0_u64, None);
     for frame in pieces.chunk_by(|a, b| (a.pack, a.frame) == (b.pack, b.frame)) {
         let Some(first) = frame.first() else { continue };
@@ -154,7 +161,6 @@ fn frame_units(pieces: &[Piece]) -> Vec<Unit> {
     if at > start {
         units.push(Unit::Frames(start..at));
     }
-    units
 }
 
 fn work(context: &Context<'_>, job: &Job<'_>) {
@@ -178,6 +184,7 @@ fn work(context: &Context<'_>, job: &Job<'_>) {
 
 fn finish_ready(context: &Context<'_>, file: &Arc<TargetFile>) {
     match &file.entry.content {
+        _ if file.entry.transform.is_some() && !file.is_broken() => made::file(context, file),
         FileContent::Inline(bytes) if !file.is_broken() => {
             // The hold of the planning is gone, this write takes its place.
             file.expect_inline();
@@ -267,7 +274,7 @@ fn rescue<'f>(
         }
         let blob = match right(piece) {
             Some(blob) => Ok(Cow::Borrowed(blob)),
-            None => fetch(context.reader, &piece.id, piece.bytes.into()).map(Cow::Owned),
+            None => fetch_one(context.reader, &piece.id, piece.bytes.into()).map(Cow::Owned),
         };
         match blob {
             Ok(blob) => blobs.push((piece.offset, blob)),

@@ -74,6 +74,8 @@ struct State {
     fd: Option<Arc<OwnedFd>>,
     created: bool,
     broken: Option<Broken>,
+    /// BLAKE3 of what was made of stored content.
+    made: Option<[u8; 32]>,
 }
 
 #[derive(Debug)]
@@ -143,6 +145,17 @@ impl TargetFile {
     pub(super) fn set_planned(&self, content_bytes: u64) {
         self.content_bytes.store(content_bytes, Ordering::Release);
         self.planned.store(true, Ordering::Release);
+    }
+
+    /// All of the content was made, and has this hash.
+    pub(super) fn set_made(&self, bytes: u64, hash: [u8; 32]) {
+        self.content_bytes.store(bytes, Ordering::Release);
+        lock(&self.state).made = Some(hash);
+    }
+
+    /// The hash of what was made of stored content.
+    pub(super) fn made(&self) -> Option<[u8; 32]> {
+        lock(&self.state).made
     }
 
     /// Tells how many writes a batch brings; returns how many are outstanding then.
@@ -354,7 +367,7 @@ impl TargetFile {
         } else {
             attributes::set_flags(context, &fd, flags, &|| self.path());
         }
-        if file_bytes != self.entry.size {
+        if context.options.size_of(&self.entry).is_some_and(|size| size != file_bytes) {
             context.problem(&Problem::Differs { path: self.path() });
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::owner::Accounts;
-use crate::tree::Kind;
+use crate::tree::{Entry, Kind};
 
 /// What a selection says about one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct RestoreOptions {
     /// Read everything written once more and compare it with the ids.
     pub verify: bool,
     /// Restore what transformed files hold, in a form that other programs read, instead of the files.
+    ///
+    /// Such a file may get another name, hence nothing is removed from the target then, whatever `delete_below` says.
     pub decoded: bool,
     /// Leave holes for long runs of zeros, not only where the source had holes.
     pub sparse: bool,
@@ -100,13 +102,22 @@ impl RestoreOptions {
         self.select.as_ref().map_or(Selection::Take, |select| select.select(key, kind))
     }
 
+    /// How long a restored file will be, if that is known.
+    pub(super) fn size_of(&self, entry: &Entry) -> Option<u64> {
+        match &entry.transform {
+            Some(transform) if self.decoded => transform.decoded_bytes,
+            Some(_) | None => Some(entry.size),
+        }
+    }
+
     /// Whether entries that the snapshot lacks may be removed from the folder with this key.
     pub(super) fn deletes_in(&self, key: &[u8]) -> bool {
-        self.delete_below.iter().any(|top| {
-            top.is_empty()
-                || key
-                    .strip_prefix(top.as_slice())
-                    .is_some_and(|rest| matches!(rest.first(), None | Some(0)))
-        })
+        !self.decoded
+            && self.delete_below.iter().any(|top| {
+                top.is_empty()
+                    || key
+                        .strip_prefix(top.as_slice())
+                        .is_some_and(|rest| matches!(rest.first(), None | Some(0)))
+            })
     }
 }

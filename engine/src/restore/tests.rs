@@ -132,6 +132,10 @@ impl BlobReader for Packs {
     fn content_id(&self, bytes: &[u8]) -> ContentId {
         ContentId(*blake3::hash(bytes).as_bytes())
     }
+
+    fn node(&self, id: &NodeId) -> Result<Arc<[u8]>, ReadError> {
+        Err(ReadError::Missing { prefix: id.prefix().to_string() })
+    }
 }
 
 #[derive(Debug, Default)]

@@ -8,6 +8,7 @@ use rustix::io::Errno;
 
 use super::conflict::{Candidate, FolderVerdict, Verdict, judge, judge_folder};
 use super::context::{Context, lock};
+use super::decoded;
 use super::execute;
 use super::file::{Place, TargetFile, temporary_name};
 use super::folder::Folder;
@@ -20,7 +21,9 @@ use super::special;
 use crate::error::{FormatError, Problem, ReadError};
 use crate::id::NodeId;
 use crate::progress::Counter;
-use crate::tree::{Entry, Kind, NodeSource, TreeCursor, file_name, path_from_key, safe_component};
+use crate::tree::{
+    Entry, Kind, NodeSource, TreeCursor, file_name, lookup, path_from_key, safe_component,
+};
 
 /// Deeper trees than any file system's own limits on paths allow are refused.
 const DEPTH_MAX: usize = 2048;
@@ -30,6 +33,7 @@ const ANNOUNCED_BYTES_MIN: u64 = 1 << 20;
 pub(super) struct Walk<'w, 'c> {
     context: &'w Context<'c>,
     nodes: &'w mut dyn NodeSource,
+    tree: NodeId,
     cursor: TreeCursor,
     /// The target, and the folders on the way to the current entry.
     levels: Vec<Level>,
@@ -56,6 +60,7 @@ impl<'w, 'c> Walk<'w, 'c> {
         Ok(Self {
             context,
             nodes,
+            tree,
             cursor: TreeCursor::subtree(tree, subpath),
             levels: vec![level],
             batch: Batch::default(),
@@ -274,7 +279,14 @@ impl<'w, 'c> Walk<'w, 'c> {
             return count(&self.context.tally.failed);
         };
         let mut verdict = Ok(Verdict::Make(Place::Fresh));
-        if self.meet(name) == Some(true) {
+        let mut exists = self.meet(name) == Some(true);
+        let renamed = self.decoded_name(key, name, &entry);
+        if renamed.is_some() {
+            // Its turn in the order of the folder may be over.
+            exists = true;
+        }
+        let name = renamed.as_deref().unwrap_or(name);
+        if exists {
             let it = Candidate { folder: &folder, name, key, entry: &entry };
             verdict = judge(self.context, it);
         }
@@ -293,6 +305,19 @@ impl<'w, 'c> Walk<'w, 'c> {
         }
     }
 
+    /// Under which other name it is restored what a file holds.
+    fn decoded_name(&mut self, key: &[u8], name: &[u8], entry: &Entry) -> Option<Box<[u8]>> {
+        if !self.context.options.decoded || entry.transform.is_none() {
+            return None;
+        }
+        let folder = key.strip_suffix(name).unwrap_or_default();
+        decoded::name(name, &mut |other| {
+            let other = [folder, other].concat();
+            // What cannot be read may be there.
+            lookup(self.tree, &other, self.nodes).map_or(true, |found| found.is_some())
+        })
+    }
+
     fn imagine(&self, entry: &Entry) {
         let tally = &self.context.tally;
         if entry.kind != Kind::File {
@@ -307,9 +332,15 @@ impl<'w, 'c> Walk<'w, 'c> {
             Role::First | Role::Single => {
                 links.settle(entry, true);
                 count(&tally.files);
-                add(&tally.bytes, entry.content_bytes());
+                add(&tally.bytes, self.content_bytes(entry));
             }
         }
+    }
+
+    /// How much is written of a file, as far as that is known.
+    fn content_bytes(&self, entry: &Entry) -> u64 {
+        let decoded = entry.transform.as_ref().and_then(|_| self.context.options.size_of(entry));
+        decoded.unwrap_or_else(|| entry.content_bytes())
     }
 
     fn make(&mut self, folder: &Arc<Folder>, name: &[u8], entry: Entry, place: Place) {
@@ -326,7 +357,7 @@ impl<'w, 'c> Walk<'w, 'c> {
             let (folder, name) = (Arc::clone(folder), name.into());
             return self.batch.add_link(PendingLink { folder, name, entry, place });
         }
-        let content_bytes = entry.content_bytes();
+        let content_bytes = self.content_bytes(&entry);
         self.context.progress.add(Counter::ContentBytesTotal, content_bytes);
         if content_bytes >= ANNOUNCED_BYTES_MIN {
             self.context.progress.current(&folder.path_of(name));

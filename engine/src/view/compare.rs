@@ -143,7 +143,9 @@ pub fn has_same_content(before: &Entry, after: &Entry) -> bool {
     let is_tree = |entry: &Entry| matches!(entry.content, FileContent::Tree(_));
     // Cut in another way, by another version perhaps; the hash is of the whole.
     let same_hash = before.hash.is_some() && before.hash == after.hash;
-    let same_bytes = before.content == after.content
+    let is_transformed = before.transform.is_some() || after.transform.is_some();
+    let same_stored = !is_transformed && before.content == after.content;
+    let same_bytes = same_stored
         || same_hash && (is_tree(before) || is_tree(after) || before.size == after.size);
     same_bytes
         && (before.size, &before.holes) == (after.size, &after.holes)

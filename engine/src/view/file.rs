@@ -8,8 +8,10 @@ use bytes::Bytes;
 
 use super::ahead::Habit;
 use super::reader::Shared;
+use super::rebuilt::Rebuilt;
 use crate::error::{FormatError, ReadError};
 use crate::id::NodeId;
+use crate::transform::{Form, StoredContent};
 use crate::tree::{BlobRef, ContentListCursor, Entry, FileContent};
 
 /// Blobs of a content list that are looked up at once ...
@@ -19,7 +21,19 @@ const RUNS_MAX: usize = 8;
 
 /// A file of a snapshot. Several threads may read it.
 #[derive(Debug)]
-pub struct File(Arc<Inner>);
+pub struct File(Way);
+
+/// How a file comes from what is stored.
+#[derive(Debug)]
+enum Way {
+    Stored(Stored),
+    /// It is made again of what is stored instead of it.
+    Rebuilt(Box<Rebuilt>),
+}
+
+/// What is stored of a file, or its beginning.
+#[derive(Debug)]
+struct Stored(Arc<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
@@ -52,24 +66,72 @@ type Run = Arc<[(u64, BlobRef)]>;
 
 impl File {
     pub(super) fn new(shared: Arc<Shared>, entry: &Entry) -> Self {
+        if entry.transform.is_some() {
+            return Self(Way::Rebuilt(Box::new(Rebuilt::new(shared, entry, Form::Original))));
+        }
+        Self(Way::Stored(Stored::new(shared, entry, entry.size)))
+    }
+
+    /// What a transformed file holds; `None` if that is nothing, or cannot be had.
+    pub(super) fn decoded(shared: Arc<Shared>, entry: &Entry) -> Option<Self> {
+        let transform = entry.transform.as_ref()?;
+        if let Some(bytes) = transform.decoded_bytes {
+            return Some(Self(Way::Stored(Stored::new(shared, &stored_entry(entry), bytes))));
+        }
+        Rebuilt::decoded(shared, entry).map(|rebuilt| Self(Way::Rebuilt(Box::new(rebuilt))))
+    }
+
+    /// Its bytes, holes included.
+    pub fn size(&self) -> u64 {
+        match &self.0 {
+            Way::Stored(stored) => stored.0.size,
+            Way::Rebuilt(rebuilt) => rebuilt.size(),
+        }
+    }
+
+    /// At most so many bytes from this offset on; fewer only at the end of the file.
+    pub fn read(&self, offset: u64, bytes: usize) -> Result<Bytes, ReadError> {
+        match &self.0 {
+            Way::Stored(stored) => stored.read_at(offset, bytes),
+            Way::Rebuilt(rebuilt) => rebuilt.read(offset, bytes),
+        }
+    }
+}
+
+/// What is stored instead of a file, as an entry of its own.
+fn stored_entry(entry: &Entry) -> Entry {
+    let mut stored = Entry::new(entry.kind);
+    stored.size = entry.stored_bytes();
+    stored.content = entry.content.clone();
+    stored
+}
+
+/// What is stored instead of a file.
+pub(super) fn stored_content(shared: Arc<Shared>, entry: &Entry) -> Arc<dyn StoredContent> {
+    let stored = stored_entry(entry);
+    Arc::new(Stored::new(shared, &stored, stored.size))
+}
+
+impl Stored {
+    fn new(shared: Arc<Shared>, entry: &Entry, size: u64) -> Self {
         let content = match &entry.content {
             FileContent::Empty => Content::Inline(Vec::new()),
             FileContent::Inline(bytes) => Content::Inline(bytes.clone()),
             FileContent::List(blobs) => Content::Listed(run(0, blobs.iter().copied())),
             FileContent::Tree(root) => Content::Tree { root: *root, runs: Mutex::default() },
         };
-        let (size, content_bytes) = (entry.size, entry.content_bytes());
+        let content_bytes = entry.content_bytes();
         let (stretches, habit) = (stretches(entry), Habit::default());
         Self(Arc::new(Inner { shared, size, stretches, content_bytes, content, habit }))
     }
+}
 
-    /// Its bytes, holes included.
-    pub fn size(&self) -> u64 {
+impl StoredContent for Stored {
+    fn size(&self) -> u64 {
         self.0.size
     }
 
-    /// At most so many bytes from this offset on; fewer only at the end of the file.
-    pub fn read(&self, offset: u64, bytes: usize) -> Result<Bytes, ReadError> {
+    fn read_at(&self, offset: u64, bytes: usize) -> Result<Bytes, ReadError> {
         let file = &self.0;
         let end = offset.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX)).min(file.size);
         let mut out = Vec::with_capacity(length(offset..end));
@@ -93,7 +155,7 @@ impl File {
     }
 }
 
-impl Drop for File {
+impl Drop for Stored {
     fn drop(&mut self) {
         self.0.habit.stop(&self.0.shared.ahead);
     }

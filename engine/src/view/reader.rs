@@ -47,8 +47,18 @@ impl Reader {
     }
 
     /// The content of a file; nothing is read yet. Other kinds are empty.
+    ///
+    /// A transformed file is made again from its beginning, and can be read at any offset at that price.
     pub fn open(&self, entry: &Entry) -> File {
         File::new(Arc::clone(&self.0), entry)
+    }
+
+    /// What a transformed file holds, in a form that other programs read; `None` if that is nothing, or cannot be had.
+    ///
+    /// Where it is stored as it is, nothing is read yet, and reading it at any offset costs no more than of any file. Where
+    /// it has to be made, it is made once to learn its length.
+    pub fn open_decoded(&self, entry: &Entry) -> Option<File> {
+        File::decoded(Arc::clone(&self.0), entry)
     }
 
     /// The value of an extended attribute.

@@ -1,11 +1,14 @@
-//! What a restore asks of a repository: where a blob is, and the frames of a pack.
+//! What a restore asks of a repository: where a blob is, the frames of a pack, and who makes transformed files again.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use crate::error::{FormatError, ReadError};
-use crate::id::{ContentId, PackId};
+use crate::id::{ContentId, NodeId, PackId};
 use crate::pack::OpenFrame;
 use crate::repository::Repository;
+use crate::transform::Undo;
+use crate::tree::NodeSource;
 
 /// Where a content blob is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,14 @@ pub trait BlobReader: Sync + Debug {
 
     /// The id that these bytes have.
     fn content_id(&self, bytes: &[u8]) -> ContentId;
+
+    /// A node of a content list, for whoever reads the content in another order than it lies in packs.
+    fn node(&self, id: &NodeId) -> Result<Arc<[u8]>, ReadError>;
+
+    /// Who makes transformed files again.
+    fn undo(&self) -> Option<&dyn Undo> {
+        None
+    }
 }
 
 impl Frame for OpenFrame {
@@ -79,10 +90,18 @@ impl BlobReader for Repository {
     fn content_id(&self, bytes: &[u8]) -> ContentId {
         self.keys().content_id(bytes)
     }
+
+    fn node(&self, id: &NodeId) -> Result<Arc<[u8]>, ReadError> {
+        NodeSource::node(&mut { self }, id)
+    }
+
+    fn undo(&self) -> Option<&dyn Undo> {
+        self.undo().map(AsRef::as_ref)
+    }
 }
 
 /// One blob from anywhere, checked against its id and length.
-pub(super) fn fetch(
+pub(crate) fn fetch_one(
     reader: &dyn BlobReader,
     id: &ContentId,
     bytes: u64,
@@ -94,6 +113,6 @@ pub(super) fn fetch(
     Ok(blob)
 }
 
-pub(super) fn missing(id: &ContentId) -> ReadError {
+pub(crate) fn missing(id: &ContentId) -> ReadError {
     ReadError::Missing { prefix: id.prefix().to_string() }
 }
