@@ -8,24 +8,24 @@ mod show;
 mod snapshot_files;
 mod words;
 
-use std::fs;
 use std::sync::Arc;
 
-use heirloom_chats::crypt::{Key, Unlocked};
+use heirloom_chats::crypt::Unlocked;
 use heirloom_chats::error::ChatError;
 use heirloom_chats::files::Files;
 use heirloom_chats::model::{Conversation, Remark, Time};
 use heirloom_chats::reader::{Chats, open_all};
 use heirloom_engine::snapshot::Selector;
 use heirloom_engine::view::Reader;
-use zeroize::Zeroizing;
 
 pub(crate) use self::failure::{ChatsFailure, message};
 use self::snapshot_files::SnapshotFiles;
 use crate::args::chats::{ChatsAction, ChatsArgs, ChatsKeyArgs};
 use crate::commands::choose;
 use crate::exit::Exit;
-use crate::failure::{Failure, InputFailure};
+use crate::failure::Failure;
+use crate::keyring;
+pub(crate) use crate::keyring::keys;
 use crate::settings::Settings;
 use crate::store::Store;
 
@@ -40,6 +40,7 @@ pub(crate) fn run(settings: &Settings, arguments: &ChatsArgs) -> Result<Exit, Fa
         ChatsAction::Show(arguments) => show::run(settings, arguments),
         ChatsAction::Search(arguments) => search::run(settings, arguments),
         ChatsAction::Export(arguments) => export::run(settings, arguments),
+        ChatsAction::Key(arguments) => keyring::run(settings, arguments),
     }
 }
 
@@ -54,9 +55,9 @@ struct Opened {
 
 impl Opened {
     fn new(settings: &Settings, selector: &Selector, keys: &ChatsKeyArgs) -> Result<Self, Failure> {
-        let keys = read_keys(keys)?;
         let store = Store::locate(settings)?;
         let repository = store.open(settings)?;
+        let keys = self::keys(settings, &repository, keys)?;
         let (snapshots, exit) = choose::all(&repository, settings.output)?;
         let root = choose::one(&snapshots.taken, selector)?.record.root;
         let reader = Reader::new(Arc::new(repository), CONTENT_BYTES);
@@ -127,14 +128,4 @@ impl Opened {
         }
         Err(ChatsFailure::NoSuchChat { name: name.to_owned() }.into())
     }
-}
-
-fn read_keys(keys: &ChatsKeyArgs) -> Result<Vec<Key>, Failure> {
-    let read = |path: &std::path::PathBuf| {
-        let bytes = fs::read(path)
-            .map(Zeroizing::new)
-            .map_err(|source| Failure::Input(InputFailure::File { path: path.clone(), source }))?;
-        Key::parse(&bytes).map_err(|fault| ChatsFailure::Key { path: path.clone(), fault }.into())
-    };
-    keys.chat_key.iter().map(read).collect()
 }

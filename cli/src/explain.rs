@@ -20,6 +20,7 @@ use crate::exit::Exit;
 use crate::failure::{ChoiceFailure, Failure, InputFailure, Usage};
 use crate::history;
 use crate::keeping;
+use crate::keyring;
 use crate::looking;
 use crate::mount;
 use crate::render::{names, problem};
@@ -84,6 +85,7 @@ pub(crate) fn message(failure: &Failure) -> Option<Message> {
         Failure::Browse(failure) => browse::message(failure),
         Failure::History(failure) => return history::message(failure),
         Failure::Chats(failure) => chats::message(failure),
+        Failure::Keyring(failure) => keyring::message(failure),
         Failure::Mount(failure) => mount::message(failure),
         Failure::Serve(failure) => serve::message(failure),
     })
@@ -300,7 +302,7 @@ pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// Missing rights have a code of their own.
-fn file_exit(source: &io::Error, otherwise: Exit) -> Exit {
+pub(crate) fn file_exit(source: &io::Error, otherwise: Exit) -> Exit {
     if source.kind() == io::ErrorKind::PermissionDenied { Exit::Permission } else { otherwise }
 }
 

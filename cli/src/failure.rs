@@ -17,6 +17,7 @@ use crate::browse::BrowseFailure;
 use crate::chats::ChatsFailure;
 use crate::history::HistoryFailure;
 use crate::keeping::KeepingFailure;
+use crate::keyring::KeyringFailure;
 use crate::looking::LookingFailure;
 use crate::mount::MountFailure;
 use crate::secrets::CommandFailure;
@@ -75,6 +76,8 @@ pub(crate) enum Failure {
     History(HistoryFailure),
     /// No conversation was shown.
     Chats(ChatsFailure),
+    /// A key of encrypted backups is none, or cannot be kept or shown.
+    Keyring(KeyringFailure),
     /// A look into a snapshot ended early.
     Looking(LookingFailure),
     /// Nothing was mounted.

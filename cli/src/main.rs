@@ -12,6 +12,7 @@ mod explain;
 mod failure;
 mod history;
 mod keeping;
+mod keyring;
 mod layout;
 mod logging;
 mod looking;

@@ -11,6 +11,7 @@
 mod base;
 mod carry;
 mod memo;
+mod secrets;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ use crate::repository::{
 };
 use crate::snapshot::{Record, Snapshot};
 use crate::tree::BuildError;
+
+pub use self::secrets::secrets;
 
 /// How to copy.
 #[derive(Debug, Clone, Default)]

@@ -28,10 +28,10 @@ pub use self::identity::{Prompt, generate_identity};
 pub use self::keys::{Keys, Signed};
 pub use self::object::{
     FORMAT_VERSION, OBJECT_BYTES_MAX, OBJECT_HEADER_BYTES, ObjectKind, check_object_header,
-    object_header, padded_map, padme, parse_padded_map,
+    object_header, padded_map, padded_map_into, padme, parse_padded_map,
 };
 pub use self::secret::RootSecret;
-pub use self::session::{Encapsulation, PackKey, SessionKey};
+pub use self::session::{Encapsulation, Enveloped, PackKey, SessionKey};
 pub use self::slot::{
     Credential, Recipient, SLOT_BYTES_MAX, SlotError, SlotKind, open_bundle, open_bundle_with,
     seal_bundle, slot_kind,

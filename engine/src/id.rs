@@ -80,6 +80,10 @@ id!(
     PolicyId, 16
 );
 id!(
+    /// Random name of a secret that is kept for the owner.
+    SecretId, 16
+);
+id!(
     /// Random name of an installation that writes snapshots; a new one is made when it is lost.
     ClientId, 16
 );

@@ -2,7 +2,8 @@
 //!
 //! A snapshot is one sealed object, signed by the owner: what was backed up, when, and the root of its tree. Each
 //! record holds the hash of the record that its client wrote before and the newest snapshots of the other clients, so
-//! that a store that drops or rolls back snapshots is found out ([`rollback`]). Everything is a pure function of bytes.
+//! that a store that drops or rolls back snapshots is found out ([`rollback`]). Kept secrets are sealed and signed the
+//! same way. Everything is a pure function of bytes.
 #![deny(clippy::indexing_slicing, clippy::as_conversions)]
 
 mod chain;
@@ -10,6 +11,7 @@ mod date;
 mod envelope;
 mod ids;
 mod record;
+mod secret;
 mod selector;
 #[cfg(test)]
 mod tests;
@@ -21,6 +23,7 @@ pub use self::envelope::{
     tombstone_name,
 };
 pub use self::record::{Record, Stats};
+pub use self::secret::{KeptSecret, SECRET_BYTES_MAX, secret_name};
 pub use self::selector::{Filter, Pick, SelectError, Selector, SelectorError, select};
 
 /// A record names at most so many snapshots of other clients.

@@ -161,6 +161,7 @@ pub fn store(repository: &Repository) -> Result<StoreFigures, RepositoryError> {
             "tombstones/",
             "condemned/",
             "policies/",
+            "secrets/",
         ])?,
     })
 }

@@ -284,6 +284,7 @@ impl Case {
         let mut problems = plan.problems;
         problems.extend(repository.foreign_objects()?);
         problems.extend(repository.policies()?.problems);
+        problems.extend(repository.kept_secrets()?.problems);
         let left = if again { &[] } else { self.leaves };
         let expected = |object: &str| {
             left.iter().chain(self.stays).any(|beginning| object.starts_with(beginning))

@@ -51,6 +51,8 @@ killed! {
     key_add_may_be_killed_anywhere: "key add" "";
     key_remove_may_be_killed_anywhere: "key remove" "";
     policy_set_may_be_killed_anywhere: "policy set" "";
+    chats_key_add_may_be_killed_anywhere: "chats key add" "";
+    chats_key_remove_may_be_killed_anywhere: "chats key remove" "";
 }
 
 fn table() -> Result<String> {

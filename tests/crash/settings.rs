@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use anyhow::{Result, ensure};
 use heirloom_engine::crypto::{Credential, Recipient, SecretString, generate_identity};
-use heirloom_engine::repository::{NewSlot, RepositoryError};
+use heirloom_engine::repository::{NewSlot, Repository, RepositoryError};
 use heirloom_engine::retention::{Policy, Scope};
 use heirloom_kit::{Client, identity, identity_slot};
 
@@ -94,6 +94,46 @@ fn one_policy_counts(_: &World, clients: &[Client], said: &Said) -> Result<()> {
     Ok(())
 }
 
+fn keep_secret(_: &World, clients: &[Client], _: &mut Said) -> Result<()> {
+    clients[0].open()?.keep_secret("chats.key", b"the second", &saying())?;
+    Ok(())
+}
+
+fn with_secret() -> Result<World> {
+    let world = with_snapshot(303)?;
+    world.open(&world.site().store)?.keep_secret("chats.key", b"the first", &saying())?;
+    Ok(world)
+}
+
+fn values(repository: &Repository) -> Result<Vec<Vec<u8>>> {
+    let kept = repository.kept_secrets()?.secrets;
+    Ok(kept.iter().map(|secret| secret.value.to_vec()).collect())
+}
+
+fn the_first_secret_stays(_: &World, clients: &[Client], said: &Said) -> Result<()> {
+    let kept = values(&clients[0].open()?)?;
+    let [first, second] = [&b"the first"[..], b"the second"].map(<[u8]>::to_vec);
+    ensure!(kept.contains(&first), "{kept:?}");
+    ensure!(kept.contains(&second) || !said.done, "{kept:?}");
+    // Killed again and again, it is there once.
+    ensure!(kept.len() <= 2, "{kept:?}");
+    Ok(())
+}
+
+fn remove_secret(_: &World, clients: &[Client], _: &mut Said) -> Result<()> {
+    let repository = clients[0].open()?;
+    for secret in repository.kept_secrets()?.secrets {
+        repository.remove_secret(secret.id)?;
+    }
+    Ok(())
+}
+
+fn no_secret_is_left(_: &World, clients: &[Client], said: &Said) -> Result<()> {
+    let kept = values(&clients[0].open()?)?;
+    ensure!(kept.is_empty() || !said.done, "{kept:?}");
+    Ok(())
+}
+
 pub(crate) fn cases() -> Vec<Case> {
     vec![
         Case {
@@ -119,6 +159,24 @@ pub(crate) fn cases() -> Vec<Case> {
             run: set_policy,
             holds: one_policy_counts,
             leaves: &["policies/"],
+            ..Case::default()
+        },
+        Case {
+            command: "chats key add",
+            situation: "another key",
+            world: with_secret,
+            run: keep_secret,
+            holds: the_first_secret_stays,
+            leaves: &["secrets/"],
+            stays: &["secrets/"],
+            ..Case::default()
+        },
+        Case {
+            command: "chats key remove",
+            situation: "one key",
+            world: with_secret,
+            run: remove_secret,
+            holds: no_secret_is_left,
             ..Case::default()
         },
     ]

@@ -1,8 +1,10 @@
-//! Forgetting and stored policies on a store: who may, what counts, what cannot be forged, what a crash leaves.
+//! Forgetting, stored policies and kept secrets on a store: who may, what counts, what cannot be forged, what a crash
+//! leaves.
 
 mod crashes;
 mod forgetting;
 mod policies;
+mod secrets;
 
 use anyhow::{Context as _, Result};
 use heirloom_engine::id::SessionId;

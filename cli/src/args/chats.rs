@@ -11,6 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use heirloom_engine::snapshot::Selector;
 use jiff::Timestamp;
 
+use super::keyring::KeyringArgs;
 use super::values;
 
 /// Look into the conversations of a snapshot.
@@ -31,6 +32,8 @@ pub(crate) enum ChatsAction {
     Search(ChatsSearchArgs),
     /// Write a conversation to a folder, with its pictures and sounds
     Export(ChatsExportArgs),
+    /// Keep the keys of encrypted backups in the repository
+    Key(KeyringArgs),
 }
 
 /// Where to look.
@@ -47,7 +50,8 @@ pub(crate) struct ChatsPlaceArgs {
 /// What opens encrypted backups.
 #[derive(Debug, Args)]
 pub(crate) struct ChatsKeyArgs {
-    /// File with a key of encrypted backups: the 64 digits, encrypted_backup.key, or key; may be repeated
+    /// File with a key of encrypted backups, beside those that are kept: the 64 digits, encrypted_backup.key, or key;
+    /// may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) chat_key: Vec<PathBuf>,
 }

@@ -3,8 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use heirloom_chats::crypt::KeyFault;
-
 use crate::exit::Exit;
 use crate::explain::Message;
 use crate::failure::Failure;
@@ -39,13 +37,6 @@ pub(crate) enum ChatsFailure {
         /// Why.
         source: io::Error,
     },
-    /// A file holds no key.
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// What it is instead.
-        fault: KeyFault,
-    },
 }
 
 impl From<ChatsFailure> for Failure {
@@ -61,7 +52,7 @@ pub(crate) fn message(failure: &ChatsFailure) -> Message {
         ChatsFailure::None => Message::new(
             Exit::NothingToDo,
             "no conversations were found",
-            "see with `heirloom ls` what the snapshot holds; encrypted backups need --chat-key",
+            "see with `heirloom ls` what the snapshot holds; encrypted backups need a key: `heirloom chats key add`, or --chat-key",
         ),
         ChatsFailure::NoSuchChat { name } => Message::new(
             Exit::Failed,
@@ -82,11 +73,6 @@ pub(crate) fn message(failure: &ChatsFailure) -> Message {
             if source.kind() == io::ErrorKind::StorageFull { Exit::NoSpace } else { Exit::Failed },
             format!("cannot write to {}: {source}", names::path(path)),
             "choose a folder that can be written to and has room, and export again",
-        ),
-        ChatsFailure::Key { path, fault } => Message::new(
-            Exit::Configuration,
-            format!("{}: {fault}", names::path(path)),
-            "give the 64 digits that WhatsApp showed, or the file encrypted_backup.key or key of the phone",
         ),
     }
 }

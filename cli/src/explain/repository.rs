@@ -46,6 +46,11 @@ pub(super) fn message(error: &RepositoryError) -> Message {
             format!("there is no single key {}", names::shown(name.as_bytes())),
             "see `heirloom key list`, and write enough digits",
         ),
+        RepositoryError::SecretTooLarge { bytes } => Message::new(
+            Exit::Failed,
+            format!("a secret of {bytes} bytes is too long to be kept"),
+            "keys have less than 200 bytes; check what was given",
+        ),
         RepositoryError::Slot(error) => slot(error),
         RepositoryError::Newer { object, version } => Message::new(
             Exit::NewerFormat,

@@ -49,6 +49,8 @@ pub(crate) fn run(
             Compression::Best => repository::Compression::Best,
         },
     };
+    // First: a copy that breaks off should have the keys to what it holds.
+    let keys = copy::secrets((&from, &into), progress.as_ref())?;
     let mut told = Ok(());
     let result =
         copy::run((&from, &into), &picked, &options, &progress, &mut |snapshot, copied| {
@@ -60,19 +62,19 @@ pub(crate) fn run(
     let taken = meter.finish();
     let report = result?;
     told?;
-    output.done(&words::copy_text(&report, taken))?;
+    output.done(&words::copy_text(&report, keys, taken))?;
     source.tell_traffic(output)?;
     destination.tell_traffic(output)?;
-    let fields = source.with_traffic(words::copy_fields(&report, taken));
+    let fields = source.with_traffic(words::copy_fields(&report, keys, taken));
     output.event(Event::Summary, "copy.done", fields)?;
-    Ok(ending(choose::worse(exit, meter.exit()), &report))
+    Ok(ending(choose::worse(exit, meter.exit()), &report, keys))
 }
 
 /// What is damaged weighs most: the problems that were shown are part of it.
-fn ending(exit: Exit, report: &CopyReport) -> Exit {
+fn ending(exit: Exit, report: &CopyReport, keys: u64) -> Exit {
     if report.refused > 0 {
         return Exit::Damage;
     }
-    let nothing = report.copied == 0;
+    let nothing = report.copied == 0 && keys == 0;
     choose::worse(exit, if nothing { Exit::NothingToDo } else { Exit::Success })
 }

@@ -184,7 +184,7 @@ pub(super) fn copied(output: Output, source: &Snapshot, copied: &Copied) -> Resu
 }
 
 /// What a copy did.
-pub(super) fn copy_text(report: &CopyReport, taken: Duration) -> String {
+pub(super) fn copy_text(report: &CopyReport, keys: u64, taken: Duration) -> String {
     let mut parts = vec![format!("{} copied", counted(report.copied, "snapshot", "snapshots"))];
     for (number, words) in [
         (report.present, "there already"),
@@ -195,6 +195,9 @@ pub(super) fn copy_text(report: &CopyReport, taken: Duration) -> String {
             parts.push(format!("{} {words}", count(number)));
         }
     }
+    if keys > 0 {
+        parts.push(counted(keys, "key of encrypted backups", "keys of encrypted backups"));
+    }
     format!(
         "{}; read {}, stored {} in {}\n",
         parts.join(", "),
@@ -204,9 +207,10 @@ pub(super) fn copy_text(report: &CopyReport, taken: Duration) -> String {
     )
 }
 
-pub(super) fn copy_fields(report: &CopyReport, taken: Duration) -> Value {
+pub(super) fn copy_fields(report: &CopyReport, keys: u64, taken: Duration) -> Value {
     json!({
         "copied": report.copied,
+        "chat_keys": keys,
         "present": report.present,
         "forgotten": report.forgotten,
         "refused": report.refused,

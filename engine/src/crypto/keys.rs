@@ -15,7 +15,7 @@ use crate::crypto::object::{
     object_header,
 };
 use crate::crypto::secret::{Secret, derive_into};
-use crate::crypto::session::{self, Encapsulation, SessionKey};
+use crate::crypto::session::{self, Encapsulation, Enveloped, SessionKey};
 use crate::crypto::{RootSecret, Salt};
 use crate::error::FormatError;
 use crate::id::{ContentId, NodeId, RepositoryId, SessionId};
@@ -161,17 +161,22 @@ impl Keys {
         session::decapsulate(&self.0.opening, self.0.repository, sealed)
     }
 
-    /// The body of a snapshot object that was read from under this name.
-    pub fn open_snapshot(&self, name: &str, bytes: &[u8]) -> Result<Vec<u8>, FormatError> {
+    /// The body of a snapshot or a kept secret that was read from under this name.
+    pub fn open_enveloped(
+        &self,
+        kind: Enveloped,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<Vec<u8>, FormatError> {
         if bytes.len() > OBJECT_BYTES_MAX {
             return Err(FormatError::OutOfBounds { what: "size of the object" });
         }
-        let rest = check_object_header(bytes, ObjectKind::Snapshot)?;
+        let rest = check_object_header(bytes, kind.kind())?;
         let (sealed_key, rest) =
             rest.split_at_checked(Encapsulation::BYTES).ok_or(FormatError::Truncated)?;
         let sealed_key = Encapsulation::from_slice(sealed_key).ok_or(FormatError::Truncated)?;
         let (salt, sealed) = rest.split_first_chunk().ok_or(FormatError::Truncated)?;
-        self.open_session_key(&sealed_key)?.open_snapshot(name, salt, sealed)
+        self.open_session_key(&sealed_key)?.open_enveloped(kind, name, (salt, sealed))
     }
 
     /// The table of a pack, sealed. `header` is the pack's whole header, which holds the salt too.
@@ -222,9 +227,11 @@ impl Keys {
             .map_err(|_says_no_more| FormatError::Signature)
     }
 
-    fn message(&self, domain: &str, session: SessionId, record: &[u8]) -> Vec<u8> {
+    /// The record may be a secret.
+    fn message(&self, domain: &str, session: SessionId, record: &[u8]) -> Zeroizing<Vec<u8>> {
         let repository = self.0.repository;
-        [domain.as_bytes(), repository.as_bytes(), session.as_bytes(), record].concat()
+        let parts = [domain.as_bytes(), repository.as_bytes(), session.as_bytes(), record];
+        Zeroizing::new(parts.concat())
     }
 
     fn trailer_key(&self, salt: &Salt) -> Secret {

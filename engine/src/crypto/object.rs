@@ -40,6 +40,8 @@ pub enum ObjectKind {
     Waits = 10,
     /// Retention policy.
     Policy = 11,
+    /// A secret that is kept for the owner.
+    Secret = 12,
     /// Snapshots and tombstones in the local cache; never in a store.
     CachedRecords = 240,
 }
@@ -58,6 +60,7 @@ impl ObjectKind {
             Self::Condemned => 9,
             Self::Waits => 10,
             Self::Policy => 11,
+            Self::Secret => 12,
             Self::CachedRecords => 240,
         }
     }
@@ -75,6 +78,7 @@ impl ObjectKind {
             Self::Condemned => "condemned list",
             Self::Waits => "waits list",
             Self::Policy => "policy",
+            Self::Secret => "kept secret",
             Self::CachedRecords => "record cache",
         }
     }
@@ -123,15 +127,21 @@ pub fn padme(length: u64) -> u64 {
 ///
 /// The value must be a struct of plain data; 128-bit integers would become byte strings.
 pub fn padded_map<T: Serialize>(value: &T, min: u64) -> Vec<u8> {
-    let map = rmp_serde::to_vec_named(value).expect("records are plain data with text keys");
-    let length = u32::try_from(map.len()).expect("records are far below 4 GiB");
+    let mut bytes = Vec::new();
+    padded_map_into(&mut bytes, value, min);
+    bytes
+}
+
+/// As [`padded_map`], into an empty buffer: one with enough room leaves no copies of a secret behind by growing.
+pub fn padded_map_into<T: Serialize>(bytes: &mut Vec<u8>, value: &T, min: u64) {
+    bytes.extend_from_slice(&[0; 4]);
+    let mut serializer = rmp_serde::Serializer::new(&mut *bytes).with_struct_map();
+    value.serialize(&mut serializer).expect("records are plain data with text keys");
+    let length = u32::try_from(bytes.len() - 4).expect("records are far below 4 GiB");
     let padded = usize::try_from(padme(min.max(4 + u64::from(length))))
         .expect("padding adds little to what is already in memory");
-    let mut bytes = Vec::with_capacity(padded);
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(&map);
+    bytes.iter_mut().zip(length.to_le_bytes()).for_each(|(to, from)| *to = from);
     bytes.resize(padded, 0);
-    bytes
 }
 
 /// Takes apart what [`padded_map`] made. Unknown keys are ignored.
@@ -167,7 +177,7 @@ mod tests {
         text: String,
     }
 
-    const KINDS: [ObjectKind; 10] = [
+    const KINDS: [ObjectKind; 11] = [
         ObjectKind::Pack,
         ObjectKind::IndexSegment,
         ObjectKind::Session,
@@ -178,6 +188,7 @@ mod tests {
         ObjectKind::Condemned,
         ObjectKind::Waits,
         ObjectKind::Policy,
+        ObjectKind::Secret,
     ];
 
     #[test]

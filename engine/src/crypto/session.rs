@@ -55,6 +55,32 @@ impl fmt::Debug for Encapsulation {
     }
 }
 
+/// The objects that hold a session key, so that whoever can only write cannot read them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Enveloped {
+    /// A snapshot.
+    Snapshot,
+    /// A secret that is kept for the owner.
+    Secret,
+}
+
+impl Enveloped {
+    /// What stands in the header.
+    pub fn kind(self) -> ObjectKind {
+        match self {
+            Self::Snapshot => ObjectKind::Snapshot,
+            Self::Secret => ObjectKind::Secret,
+        }
+    }
+
+    fn context(self) -> &'static str {
+        match self {
+            Self::Snapshot => "heirloom v1 snapshot key",
+            Self::Secret => "heirloom v1 secret key",
+        }
+    }
+}
+
 /// The key of one session. Cheap to clone.
 #[derive(Clone)]
 pub struct SessionKey(Arc<Inner>);
@@ -148,30 +174,31 @@ impl SessionKey {
         PackKey { key: self.derive("heirloom v1 pack key", salt), aad }
     }
 
-    /// A whole snapshot object: header, sealed session key, salt, sealed body. A salt seals one body only.
+    /// A whole object that only readers can open: header, sealed session key, salt, sealed body. A salt seals one body
+    /// only.
     ///
-    /// [`Keys::open_snapshot`](crate::crypto::Keys::open_snapshot) opens it.
-    pub fn seal_snapshot(&self, name: &str, salt: &Salt, body: &[u8]) -> Vec<u8> {
+    /// [`Keys::open_enveloped`](crate::crypto::Keys::open_enveloped) opens it.
+    pub fn seal_enveloped(&self, kind: Enveloped, name: &str, salt: &Salt, body: &[u8]) -> Vec<u8> {
         let overhead = OBJECT_HEADER_BYTES + Encapsulation::BYTES + salt.len() + TAG_BYTES;
         let mut object = Vec::with_capacity(overhead + body.len());
-        object.extend_from_slice(&object_header(ObjectKind::Snapshot));
+        object.extend_from_slice(&object_header(kind.kind()));
         object.extend_from_slice(self.0.encapsulation.as_bytes());
         object.extend_from_slice(salt);
-        let key = self.derive("heirloom v1 snapshot key", salt);
-        let aad = object_aad(self.0.repository, ObjectKind::Snapshot, name);
+        let key = self.derive(kind.context(), salt);
+        let aad = object_aad(self.0.repository, kind.kind(), name);
         cipher::seal_onto(&mut object, &key, &ONLY_NONCE, &aad, body);
         object
     }
 
-    /// The body of a snapshot; `sealed` is what follows the salt.
-    pub fn open_snapshot(
+    /// The body of such an object; `sealed` is what follows the salt.
+    pub(super) fn open_enveloped(
         &self,
+        kind: Enveloped,
         name: &str,
-        salt: &Salt,
-        sealed: &[u8],
+        (salt, sealed): (&Salt, &[u8]),
     ) -> Result<Vec<u8>, FormatError> {
-        let key = self.derive("heirloom v1 snapshot key", salt);
-        let aad = object_aad(self.0.repository, ObjectKind::Snapshot, name);
+        let key = self.derive(kind.context(), salt);
+        let aad = object_aad(self.0.repository, kind.kind(), name);
         cipher::open_to_vec(&key, &ONLY_NONCE, &aad, sealed)
     }
 

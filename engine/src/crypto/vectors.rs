@@ -5,7 +5,9 @@
 use crate::clock::Clock;
 use crate::crypto::bundle::tests::sample;
 use crate::crypto::secret::Secret;
-use crate::crypto::{Encapsulation, Keys, ObjectKind, RootSecret, Salt, SessionKey, Signed};
+use crate::crypto::{
+    Encapsulation, Enveloped, Keys, ObjectKind, RootSecret, Salt, SessionKey, Signed,
+};
 use crate::error::FormatError;
 use crate::id::{RepositoryId, SessionId};
 
@@ -88,7 +90,7 @@ fn rows() -> Vec<(&'static str, String)> {
     let header = pack_header(&session_key);
     let signed = keys.sign(DOMAIN, session(), b"record");
     let snapshot_name = "snapshots/404142434445464748494a4b4c4d4e4f";
-    let snapshot = session_key.seal_snapshot(snapshot_name, &salt(), b"body");
+    let snapshot = session_key.seal_enveloped(Enveloped::Snapshot, snapshot_name, &salt(), b"body");
     let sealed_snapshot = &snapshot[16 + Encapsulation::BYTES + 32..];
     vec![
         ("content id of `heirloom`", keys.content_id(b"heirloom").to_string()),
@@ -240,24 +242,36 @@ fn a_trailer_is_refused_when_it_or_its_header_is_changed() {
 #[test]
 fn a_snapshot_opens_under_its_name_only() {
     let session_key = keys().new_session_key(&Counting);
-    let object = session_key.seal_snapshot("snapshots/a", &salt(), b"body");
-    assert_eq!(keys().open_snapshot("snapshots/a", &object), Ok(b"body".to_vec()));
+    let object = session_key.seal_enveloped(Enveloped::Snapshot, "snapshots/a", &salt(), b"body");
+    assert_eq!(
+        keys().open_enveloped(Enveloped::Snapshot, "snapshots/a", &object),
+        Ok(b"body".to_vec())
+    );
     let unauthentic = Err(FormatError::Unauthentic);
-    assert_eq!(keys().open_snapshot("snapshots/b", &object), unauthentic);
-    assert_eq!(foreign_keys().open_snapshot("snapshots/a", &object), unauthentic);
+    assert_eq!(keys().open_enveloped(Enveloped::Snapshot, "snapshots/b", &object), unauthentic);
+    assert_eq!(
+        foreign_keys().open_enveloped(Enveloped::Snapshot, "snapshots/a", &object),
+        unauthentic
+    );
 }
 
 #[test]
 fn a_snapshot_is_refused_when_any_part_is_changed_or_missing() {
     let session_key = keys().new_session_key(&Counting);
-    let object = session_key.seal_snapshot("snapshots/a", &salt(), b"body");
+    let object = session_key.seal_enveloped(Enveloped::Snapshot, "snapshots/a", &salt(), b"body");
     // Opening costs a decapsulation: not every byte of the encapsulated key, but all others.
     let offsets = (0..16).chain((16..1136).step_by(140)).chain([1135]).chain(1136..object.len());
     for offset in offsets {
         let mut changed = object.clone();
         changed[offset] ^= 1;
-        assert!(keys().open_snapshot("snapshots/a", &changed).is_err(), "changed at {offset}");
-        assert!(keys().open_snapshot("snapshots/a", &object[..offset]).is_err(), "cut at {offset}");
+        assert!(
+            keys().open_enveloped(Enveloped::Snapshot, "snapshots/a", &changed).is_err(),
+            "changed at {offset}"
+        );
+        assert!(
+            keys().open_enveloped(Enveloped::Snapshot, "snapshots/a", &object[..offset]).is_err(),
+            "cut at {offset}"
+        );
     }
 }
 

@@ -10,13 +10,13 @@ use serde::Deserialize;
 use super::report::{Counts, Fault, Finding, Standing, Weight};
 use crate::crypto::{ObjectKind, parse_padded_map, slot_kind};
 use crate::error::{ErrorKind, FormatError, Problem, StorageError};
-use crate::id::{GenerationId, PackId, PolicyId, SessionId, SlotId};
+use crate::id::{GenerationId, PackId, PolicyId, SecretId, SessionId, SlotId};
 use crate::index::SegmentName;
 use crate::pack::{OBJECT_BYTES_MAX, PackRecord};
 use crate::progress::Progress;
 use crate::repository::{Listed, Repository, RepositoryError, SessionNote};
 use crate::retention::StoredPolicy;
-use crate::snapshot::{Snapshot, Tombstone, object_name, open_policy};
+use crate::snapshot::{KeptSecret, Snapshot, Tombstone, object_name, open_policy};
 
 /// How often the survey starts over because somebody replaced segments meanwhile.
 const ATTEMPTS: u32 = 8;
@@ -83,6 +83,7 @@ impl Survey {
             survey.condemned(repository)?;
             survey.records(repository)?;
             survey.policies(repository)?;
+            survey.secrets(repository)?;
             if progress.cancelled() {
                 return Err(RepositoryError::Cancelled);
             }
@@ -299,6 +300,14 @@ impl Survey {
         let own = self.list(repository, "policies/", PolicyId::from_hex)?;
         self.open(repository, &own, Weight::Damage, |id, _, bytes| {
             StoredPolicy::parse(&open_policy(bytes, *id, repository.keys())?, *id)
+        })?;
+        Ok(())
+    }
+
+    fn secrets(&mut self, repository: &Repository) -> Result<(), RepositoryError> {
+        let own = self.list(repository, "secrets/", SecretId::from_hex)?;
+        self.open(repository, &own, Weight::Damage, |id, _, bytes| {
+            KeptSecret::open(bytes, repository.keys(), *id)
         })?;
         Ok(())
     }

@@ -36,7 +36,7 @@ pub(super) fn plan(work: &Work<'_>) -> RepairPlan {
                 Some(Step::DropCondemned { object: object() })
             }
             // A slot that let us in from the cache may be the last one; a person has to look at damaged slots.
-            ("condemned" | "policies" | "fences", fault) if is_damaged(fault) => {
+            ("condemned" | "policies" | "secrets" | "fences", fault) if is_damaged(fault) => {
                 Some(Step::Delete { object: object() })
             }
             ("keys", fault)

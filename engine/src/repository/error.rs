@@ -33,6 +33,12 @@ pub enum RepositoryError {
         /// What was asked for.
         name: String,
     },
+    /// A secret that is to be kept is longer than [`SECRET_BYTES_MAX`](crate::snapshot::SECRET_BYTES_MAX).
+    #[error("a secret of {bytes} bytes is too long to be kept")]
+    SecretTooLarge {
+        /// Its length.
+        bytes: usize,
+    },
     /// A key slot could not be made or opened for a reason other than a wrong key.
     #[error(transparent)]
     Slot(#[from] SlotError),

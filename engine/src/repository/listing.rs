@@ -88,7 +88,7 @@ impl Repository {
         let mut problems = Vec::new();
         for folder in ["", "keys/", "sessions/", "packs/", "index/", "snapshots/"]
             .into_iter()
-            .chain(["fences/", "tombstones/", "condemned/", "policies/"])
+            .chain(["fences/", "tombstones/", "condemned/", "policies/", "secrets/"])
         {
             let objects = self.list(folder)?.into_iter().map(|object| object.name);
             let foreign = objects.filter(|name| !belongs(name));
@@ -129,7 +129,7 @@ fn belongs(name: &str) -> bool {
         "condemned" => is_id(name.strip_suffix(".waits").unwrap_or(name)),
         "index" => SegmentName::parse(&format!("index/{name}")).is_some(),
         "fences" => name.split_once('.').is_some_and(|(id, nonce)| is_id(id) && is_id(nonce)),
-        "sessions" | "snapshots" | "tombstones" | "policies" => is_id(name),
+        "sessions" | "snapshots" | "tombstones" | "policies" | "secrets" => is_id(name),
         _ => false,
     }
 }

@@ -418,6 +418,7 @@ fn read_error(error: RepositoryError) -> ReadError {
         | RepositoryError::WrongKey
         | RepositoryError::NoSlots
         | RepositoryError::LastSlot
+        | RepositoryError::SecretTooLarge { .. }
         | RepositoryError::UnknownSlot { .. }
         | RepositoryError::Slot(_)
         | RepositoryError::UnknownFeature { .. }

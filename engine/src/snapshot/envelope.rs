@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, random};
-use crate::crypto::{Keys, ObjectKind, SessionKey, Signed, padded_map, parse_padded_map};
+use crate::crypto::{
+    Enveloped, Keys, ObjectKind, SessionKey, Signed, padded_map, parse_padded_map,
+};
 use crate::error::FormatError;
 use crate::id::{PolicyId, SessionId};
 
@@ -43,9 +45,9 @@ pub struct Tombstone {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Envelope {
+pub(super) struct Envelope {
     #[serde(with = "serde_bytes")]
-    record: Vec<u8>,
+    pub(super) record: Vec<u8>,
     #[serde(with = "serde_bytes")]
     signer: [u8; 32],
     #[serde(with = "serde_bytes")]
@@ -80,12 +82,17 @@ impl Snapshot {
     pub fn seal(&self, (keys, session_key): (&Keys, &SessionKey), clock: &dyn Clock) -> Vec<u8> {
         let envelope = sign(keys, SNAPSHOT_DOMAIN, self.session, self.record_bytes.clone());
         let body = padded_map(&envelope, SNAPSHOT_BYTES_MIN);
-        session_key.seal_snapshot(&object_name(self.session), &random(clock), &body)
+        session_key.seal_enveloped(
+            Enveloped::Snapshot,
+            &object_name(self.session),
+            &random(clock),
+            &body,
+        )
     }
 
     /// Opens the object of a snapshot and verifies that the owner signed it for this session.
     pub fn open(bytes: &[u8], keys: &Keys, session: SessionId) -> Result<Self, FormatError> {
-        let body = keys.open_snapshot(&object_name(session), bytes)?;
+        let body = keys.open_enveloped(Enveloped::Snapshot, &object_name(session), bytes)?;
         Self::from_verified(session, verify(keys, SNAPSHOT_DOMAIN, session, &body)?)
     }
 
@@ -145,13 +152,18 @@ pub fn open_policy(bytes: &[u8], policy: PolicyId, keys: &Keys) -> Result<Vec<u8
     verify(keys, POLICY_DOMAIN, SessionId(policy.0), &body)
 }
 
-fn sign(keys: &Keys, domain: &'static str, session: SessionId, record: Vec<u8>) -> Envelope {
+pub(super) fn sign(
+    keys: &Keys,
+    domain: &'static str,
+    session: SessionId,
+    record: Vec<u8>,
+) -> Envelope {
     let Signed { signer, signature } = keys.sign(domain, session, &record);
     Envelope { record, signer, signature }
 }
 
 /// The bytes of the record, if the signature is the owner's.
-fn verify(
+pub(super) fn verify(
     keys: &Keys,
     domain: &'static str,
     session: SessionId,
@@ -166,7 +178,7 @@ fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     rmp_serde::to_vec_named(value).expect("plain data can be written to memory")
 }
 
-fn parse<T: serde::de::DeserializeOwned>(
+pub(super) fn parse<T: serde::de::DeserializeOwned>(
     bytes: &[u8],
     expected: &'static str,
 ) -> Result<T, FormatError> {

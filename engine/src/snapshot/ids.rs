@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::id::{ClientId, NodeId, PolicyId, SessionId};
+use crate::id::{ClientId, NodeId, PolicyId, SecretId, SessionId};
 
 macro_rules! byte_string {
     ($($id:ident),*) => {$(
@@ -20,4 +20,4 @@ macro_rules! byte_string {
     )*};
 }
 
-byte_string!(ClientId, NodeId, PolicyId, SessionId);
+byte_string!(ClientId, NodeId, PolicyId, SecretId, SessionId);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_bytes::ByteBuf;
 
 use crate::clock::Clock;
-use crate::crypto::{Keys, ObjectKind, RootSecret, padded_map};
+use crate::crypto::{Enveloped, Keys, ObjectKind, RootSecret, padded_map};
 use crate::error::FormatError;
 use crate::id::{ClientId, NodeId, RepositoryId, SessionId};
 
@@ -93,7 +93,9 @@ fn the_record_has_the_types_of_the_format() {
     let mut record = record(1, 0);
     record.heads = vec![snapshot(2, 7, 8).head()];
     let object = sealed(&keys, &record);
-    let body = keys.open_snapshot(&object_name(SESSION), &object).expect("just sealed");
+    let body = keys
+        .open_enveloped(Enveloped::Snapshot, &object_name(SESSION), &object)
+        .expect("just sealed");
     let contains = |bytes: &[u8]| body.windows(bytes.len()).any(|window| window == bytes);
     assert!(contains(&[b"\xa4root\xc4\x20".as_slice(), &[3; 32]].concat()));
     assert!(contains(b"\xa5paths\x92\xc4\x04/etc\xc4\x07/home/\xff"));
@@ -112,7 +114,9 @@ fn the_record_has_the_types_of_the_format() {
 fn only_a_record_that_stands_for_another_snapshot_names_it() {
     let keys = keys(1, 1);
     let holds_key = |record: &Record| {
-        let body = keys.open_snapshot(&object_name(SESSION), &sealed(&keys, record)).expect("ours");
+        let body = keys
+            .open_enveloped(Enveloped::Snapshot, &object_name(SESSION), &sealed(&keys, record))
+            .expect("ours");
         body.windows(9).any(|window| window == b"\xa8original")
     };
     let mut record = record(1, 0);
@@ -166,7 +170,8 @@ fn what_the_owner_did_not_sign_is_refused_although_it_is_sealed_well() {
         let (record, signer, signature) = (record.to_vec(), signer.to_vec(), signature.to_vec());
         let body = padded_map(&Forged { record, signer, signature }, 512);
         let key = owner.new_session_key(&Frozen);
-        let object = key.seal_snapshot(&object_name(SESSION), &[1; 32], &body);
+        let object =
+            key.seal_enveloped(Enveloped::Snapshot, &object_name(SESSION), &[1; 32], &body);
         Snapshot::open(&object, &owner, SESSION)
     };
     assert!(open_forged(&good, &proof.signer, &proof.signature).is_ok());
@@ -208,7 +213,7 @@ fn keys_of_a_later_version_are_ignored_but_hashed() {
     let (signer, signature) = (proof.signer.to_vec(), proof.signature.to_vec());
     let body = padded_map(&Forged { record, signer, signature }, 512);
     let key = keys.new_session_key(&Frozen);
-    let object = key.seal_snapshot(&object_name(SESSION), &[1; 32], &body);
+    let object = key.seal_enveloped(Enveloped::Snapshot, &object_name(SESSION), &[1; 32], &body);
     let opened = Snapshot::open(&object, &keys, SESSION).expect("unknown keys are fine");
     assert_eq!((opened.record_hash(), opened.record), (hash, later.record));
 }

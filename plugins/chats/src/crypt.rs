@@ -20,5 +20,5 @@ pub(crate) use self::gcm::{Cipher, NONCE_BYTES};
 pub(crate) use self::header::HEADER_BYTES_MAX;
 pub use self::header::{Form, Header, HeaderFault, KeyType};
 pub use self::held::Held;
-pub use self::key::{AccountKey, Key, KeyFault, RootKey};
+pub use self::key::{AccountKey, KEY_FILE_BYTES_MAX, Key, KeyFault, RootKey};
 pub use self::unlocked::Unlocked;

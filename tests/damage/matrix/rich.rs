@@ -35,10 +35,11 @@ pub(crate) enum Kind {
     Condemned,
     Waits,
     Policy,
+    Secret,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Description,
         Self::KeySlot,
         Self::KeyNote,
@@ -53,6 +54,7 @@ impl Kind {
         Self::Condemned,
         Self::Waits,
         Self::Policy,
+        Self::Secret,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -71,6 +73,7 @@ impl Kind {
             Self::Condemned => "condemned list",
             Self::Waits => "waits list",
             Self::Policy => "policy",
+            Self::Secret => "kept secret",
         }
     }
 }
@@ -119,6 +122,7 @@ impl Rich {
         fs::remove_file(lab.tree.join("short-lived"))?;
         repository.forget(&[forgotten], &saying(&lab.client, "test"))?;
         repository.set_policy(Scope::default(), Policy::default(), &saying(&lab.client, "test"))?;
+        repository.keep_secret("chats.key", b"a key", &saying(&lab.client, "test"))?;
         // A dead session, a running one, and a pack that waits for it.
         let dead = session(lab, repository, "killed")?.id();
         let fencing = session(lab, repository, "fencing")?;
@@ -231,6 +235,7 @@ impl Rich {
             "condemned" if rest.contains('.') => Kind::Waits,
             "condemned" => Kind::Condemned,
             "policies" => Kind::Policy,
+            "secrets" => Kind::Secret,
             _ => return None,
         })
     }

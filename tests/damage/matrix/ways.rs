@@ -55,6 +55,7 @@ impl Way {
                     | Kind::Condemned
                     | Kind::Waits
                     | Kind::Policy
+                    | Kind::Secret
             )
     }
 }
