@@ -7,6 +7,7 @@ mod words;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use heirloom_chats::crypt::{KEY_FILE_BYTES_MAX, Key, KeyFault};
 use heirloom_engine::id::SecretId;
@@ -22,6 +23,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::settings::Settings;
+use crate::transforms::KeySource;
 
 /// What a kept secret is called that is one of these keys.
 const KIND: &str = "chats.key";
@@ -36,11 +38,35 @@ pub(crate) fn keys(
 ) -> Result<Vec<Key>, Failure> {
     let mut keys = given(arguments)?;
     let (kept, _) = kept(repository, settings.output)?;
+    add(&mut keys, kept);
+    Ok(keys)
+}
+
+fn add(keys: &mut Vec<Key>, kept: Vec<KeptKey>) {
     for one in kept {
         let is_new = |key: &Key| keys.iter().all(|other| other.to_bytes() != key.to_bytes());
         keys.extend(one.key.ok().filter(is_new));
     }
-    Ok(keys)
+}
+
+/// The keys that are given for this run, and when somebody asks also those that are kept.
+///
+/// Whoever only stores files can do without: what cannot be had is said, and the run goes on.
+pub(crate) fn on_demand(
+    given: Vec<Key>,
+    repository: &Arc<Repository>,
+    output: Output,
+) -> KeySource {
+    let repository = Arc::clone(repository);
+    let given = Mutex::new(given);
+    Box::new(move || {
+        let mut keys = std::mem::take(&mut *given.lock().unwrap_or_else(PoisonError::into_inner));
+        match kept(&repository, output) {
+            Ok((kept, _)) => add(&mut keys, kept),
+            Err(failure) => words::unavailable(output, &failure),
+        }
+        keys
+    })
 }
 
 /// The keys that are given for this run only.

@@ -27,6 +27,7 @@ mod serve;
 mod settings;
 mod store;
 mod system;
+mod transforms;
 mod upkeep;
 mod web;
 

@@ -17,6 +17,7 @@ use crate::render::traffic;
 use crate::secrets::{self, Asker};
 use crate::settings::{CredentialSources, Settings};
 use crate::system::SystemClock;
+use crate::transforms::PutTogether;
 
 /// How often somebody at a keyboard may mistype.
 const ATTEMPTS: u32 = 3;
@@ -150,6 +151,7 @@ impl Store {
 
     fn open_with(&self, credentials: &[Credential]) -> Result<Repository, RepositoryError> {
         Repository::open(self.storage(), credentials, self.context())
+            .map(|repository| repository.with_undo(Arc::new(PutTogether)))
     }
 
     /// Knows the address, which the engine does not.

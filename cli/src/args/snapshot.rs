@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use heirloom_engine::snapshot::Selector;
 use jiff::Timestamp;
 
+use super::chats::ChatsKeyArgs;
 use super::filters::FilterArgs;
 use super::values::{self, Until};
 
@@ -88,6 +89,9 @@ pub(crate) struct InputArgs {
         conflicts_with_all = ["paths", "files_from", "files_from_raw"]
     )]
     pub(crate) stdin_from_command: bool,
+
+    #[command(flatten)]
+    pub(crate) keys: ChatsKeyArgs,
 
     /// Path of that file in the snapshot
     #[arg(long, value_name = "PATH", default_value = "stdin")]

@@ -81,6 +81,15 @@ impl Files for SnapshotFiles {
         Ok(self.entry(path)?.and_then(|entry| item(path.to_owned(), &entry)))
     }
 
+    fn open_decoded(&self, path: &Path) -> io::Result<Option<Arc<dyn ReadAt>>> {
+        let entry = self.entry(path)?;
+        let is_stored_so = |entry: &Entry| {
+            entry.transform.as_ref().is_some_and(|transform| transform.decoded_bytes.is_some())
+        };
+        let decoded = entry.filter(is_stored_so).and_then(|entry| self.reader.open_decoded(&entry));
+        Ok(decoded.map(|file| -> Arc<dyn ReadAt> { Arc::new(Content(file)) }))
+    }
+
     fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadAt>> {
         match self.entry(path)? {
             Some(entry) if entry.kind == Kind::File => {

@@ -18,20 +18,26 @@ use super::{choose, init};
 use crate::args::snapshot::{Compression, HowArgs, OnError as OnErrorFlag, SnapshotArgs};
 use crate::exit::Exit;
 use crate::failure::{Failure, Usage};
+use crate::keyring;
 use crate::output::Event;
 use crate::progress::Meter;
 use crate::render::snapshot as words;
 use crate::settings::{Settings, user_name};
 use crate::store::Store;
 use crate::system::{SystemClock, host_name, watch_interrupts};
+use crate::transforms::{Outcomes, Taking, Told};
 
 pub(crate) fn run(settings: &Settings, arguments: &SnapshotArgs) -> Result<Exit, Failure> {
     let store = Store::locate(settings)?;
     // Before the passphrase is asked for: a mistyped pattern or path should not cost it.
     let (source, paths) = source(&store, settings, arguments)?;
-    let repository = open(&store, settings)?;
+    let given = keyring::given(&arguments.input.keys)?;
+    let repository = Arc::new(open(&store, settings)?);
     let options = options(&repository, settings, arguments, paths)?;
-    take(settings, &store, &repository, source, &options)
+    let outcomes: Arc<Outcomes> = Arc::default();
+    let keys = keyring::on_demand(given, &repository, settings.output);
+    let source = Box::new(Taking::new(source, keys, &outcomes));
+    take(settings, &store, &repository, (source, &outcomes), &options)
 }
 
 /// What is to be backed up, and how the record names it.
@@ -127,7 +133,7 @@ fn take(
     settings: &Settings,
     store: &Store,
     repository: &Repository,
-    mut source: Box<dyn Source>,
+    (mut source, outcomes): (Box<dyn Source>, &Outcomes),
     options: &BackupOptions,
 ) -> Result<Exit, Failure> {
     let output = settings.output;
@@ -138,11 +144,13 @@ fn take(
     let result = backup::run(repository, source.as_mut(), options, &progress);
     let taken = meter.finish();
     let report = result?;
+    let told = Told::tell(output, &outcomes.take())?;
     let unchanged = options.commit == Commit::IfChanged && report.snapshot.is_none();
     let summary =
         words::Summary { report: &report, dry_run: options.commit == Commit::DryRun, taken };
     output.done(&summary.text())?;
     store.tell_traffic(output)?;
+    told.hint(output);
     output.event(Event::Summary, summary.id(), store.with_traffic(summary.fields()))?;
     let exit = if unchanged { Exit::NothingToDo } else { Exit::Success };
     Ok(choose::worse(exit, meter.exit()))

@@ -1,7 +1,7 @@
 //! What to say when a repository, its store or one of its objects fails.
 
 use heirloom_engine::crypto::SlotError;
-use heirloom_engine::error::{ErrorKind, FormatError, ReadError, StorageError};
+use heirloom_engine::error::{ErrorKind, FormatError, ReadError, StorageError, TransformError};
 use heirloom_engine::repository::RepositoryError;
 
 use super::{Message, chain, tidy};
@@ -209,6 +209,15 @@ pub(crate) fn read(error: &ReadError) -> Message {
         }
         ReadError::Node(source) => {
             Message::new(Exit::Failed, format!("a tree node is damaged: {}", format(source)), HINT)
+        }
+        ReadError::Transform { transform, source: TransformError::Unknown } => {
+            let what =
+                format!("it is stored in the form {transform}, which this program does not know");
+            Message::new(Exit::NewerFormat, what, NEWER)
+        }
+        ReadError::Transform { source, .. } => {
+            let what = format!("what is stored does not become the file again: {}", chain(source));
+            Message::new(Exit::Failed, what, HINT)
         }
         ReadError::Storage(error) => storage(error),
         other => Message::new(Exit::Failed, other.to_string(), HINT),

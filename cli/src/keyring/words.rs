@@ -5,6 +5,9 @@ use heirloom_engine::id::SecretId;
 use serde_json::{Value, json};
 
 use super::KeptKey;
+use crate::explain;
+use crate::failure::Failure;
+use crate::output::Output;
 use crate::render::table::{Side, Table};
 use crate::render::{key, names, time};
 
@@ -55,6 +58,13 @@ pub(super) fn table(keys: &[KeptKey]) -> String {
         ]);
     }
     table.render()
+}
+
+/// The kept keys cannot be had, and nothing else depends on it.
+pub(super) fn unavailable(output: Output, failure: &Failure) {
+    let why = explain::message(failure).map(|message| message.what).unwrap_or_default();
+    let text = format!("the kept keys of encrypted backups cannot be read: {why}");
+    output.warning("snapshot.keys-unavailable", &text, json!({}));
 }
 
 /// A key for programs.

@@ -37,6 +37,11 @@ pub trait Files: Send + Sync + Debug {
     /// What is at a path; `None` if nothing is.
     fn find(&self, path: &Path) -> io::Result<Option<Item>>;
 
+    /// What an encrypted file holds, where that can be had without a key: a repository stores it that way.
+    fn open_decoded(&self, _path: &Path) -> io::Result<Option<Arc<dyn ReadAt>>> {
+        Ok(None)
+    }
+
     /// The bytes of a file.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn ReadAt>>;
 }

@@ -10,6 +10,7 @@
 //! - [`scratch_folder`] is a folder in memory where there is one
 //! - [`TreePlan`] is a random file tree, the same for the same seed; [`assert_same_tree`] compares two on disk
 //! - [`DriveEmulator`] is Google Drive on this machine
+//! - [`crypt`] writes encrypted backups of a messenger
 //! - [`storage_conformance`] is the contract of every store
 //! - [`SlowStorage`] is as far away as one wants
 //! - [`Moto`](servers::Moto), [`Apache`](servers::Apache), [`Nginx`](servers::Nginx) and others are real servers;
@@ -23,6 +24,7 @@ mod clock;
 mod compare;
 mod conformance;
 mod counting;
+pub mod crypt;
 mod dav;
 mod drive;
 mod fault;

@@ -30,7 +30,7 @@ impl fmt::Debug for Unlocked {
 }
 
 impl Unlocked {
-    /// Opens what the keys open, into memory; says of everything else what it needs.
+    /// Opens what lies decoded in a repository, and what the keys open, into memory; says of everything else what it needs.
     pub fn new(
         files: Arc<dyn Files>,
         keys: &[Key],
@@ -105,6 +105,9 @@ fn is_current(path: &Path) -> bool {
 }
 
 fn unlock(files: &dyn Files, item: &Item, keys: &[Key]) -> Result<Option<Arc<dyn ReadAt>>, Fault> {
+    if let Some(decoded) = files.open_decoded(&item.path).map_err(Fault::Read)? {
+        return Ok(Some(decoded));
+    }
     let file = files.open(&item.path).map_err(Fault::Read)?;
     let mut fault = None;
     for key in keys {
