@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
-pub use self::options::{Overwrite, Owner, RestoreOptions, Select, Selection};
+pub use self::options::{Overwrite, Owner, RestoreOptions, Select, Selection, Turn};
 pub use self::owner::Accounts;
 pub use self::report::{RestoreError, RestoreReport};
 

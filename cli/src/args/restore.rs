@@ -47,6 +47,10 @@ pub(crate) struct WhatArgs {
     #[arg(short, long, value_name = "PATTERN")]
     pub(crate) exclude: Vec<String>,
 
+    /// Restore this first, and the rest after it: text is everything but pictures, sounds and films
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) first: Option<First>,
+
     /// What to do with files that exist
     #[arg(long, value_name = "WHEN", default_value = "if-changed")]
     pub(crate) overwrite: Overwrite,
@@ -84,6 +88,17 @@ pub(crate) struct OwnerArgs {
     /// Go by the numbers of users and groups, not by their names
     #[arg(long)]
     pub(crate) numeric_owner: bool,
+}
+
+/// What is restored first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum First {
+    /// Documents, databases and chats; then pictures, sounds and films
+    Text,
+    /// Files of up to 1 MiB; then the others
+    Small,
+    /// What changed in the month before the snapshot; then in the year before it; then the others
+    Newest,
 }
 
 /// What to do with files that exist.

@@ -1,11 +1,12 @@
 //! `heirloom restore`.
 
 pub(crate) mod select;
+mod turns;
 
 use std::path::PathBuf;
 
 use heirloom_engine::repository::Repository;
-use heirloom_engine::restore::{self, Accounts, Overwrite, Owner, RestoreOptions};
+use heirloom_engine::restore::{self, Accounts, Overwrite, Owner, RestoreOptions, RestoreReport};
 use heirloom_engine::snapshot::Snapshot;
 use heirloom_engine::tree::key_from_path;
 
@@ -22,30 +23,37 @@ use crate::store::Store;
 use crate::system::watch_interrupts;
 
 pub(crate) fn run(settings: &Settings, arguments: &RestoreArgs) -> Result<Exit, Failure> {
-    let patterns = Patterns::new(&arguments.what.include, &arguments.what.exclude)?;
+    // Before the passphrase is asked for: a mistyped pattern should not cost it.
+    patterns(arguments)?;
     let store = Store::locate(settings)?;
     let repository = store.open(settings)?;
     let (snapshots, exit) = choose::all(&repository, settings.output)?;
     let snapshot = choose::one(&snapshots.taken, &arguments.snapshot)?;
-    let options = options(snapshot, &repository, arguments, patterns);
-    let end = bring_back(settings, &store, &repository, snapshot, &options)?;
+    let end = bring_back(settings, &store, &repository, (snapshot, arguments))?;
     Ok(choose::worse(exit, end))
 }
 
+fn patterns(arguments: &RestoreArgs) -> Result<Option<Patterns>, Failure> {
+    Patterns::new(&arguments.what.include, &arguments.what.exclude)
+}
+
+/// What one of several turns restores.
 fn options(
-    snapshot: &Snapshot,
-    repository: &Repository,
+    (snapshot, repository): (&Snapshot, &Repository),
     arguments: &RestoreArgs,
-    patterns: Option<Patterns>,
-) -> RestoreOptions {
+    (number, turns): (usize, usize),
+) -> Result<RestoreOptions, Failure> {
     let (what, how, owners) = (&arguments.what, &arguments.how, &arguments.owners);
     let subpath = arguments.snapshot.key();
-    RestoreOptions {
+    // What the snapshot lacks is removed when everything that it has is there.
+    let deletes = what.delete && number + 1 == turns;
+    Ok(RestoreOptions {
         decoded: false,
         target: arguments.target.clone(),
-        delete_below: if what.delete { delete_below(snapshot, &subpath) } else { Vec::new() },
+        delete_below: if deletes { delete_below(snapshot, &subpath) } else { Vec::new() },
         subpath,
-        select: patterns.map(Patterns::boxed),
+        select: patterns(arguments)?.map(Patterns::boxed),
+        turn: turns::turn(what.first, number, snapshot.record.time),
         overwrite: match what.overwrite {
             OverwriteFlag::Always => Overwrite::Always,
             OverwriteFlag::IfChanged => Overwrite::IfChanged,
@@ -63,7 +71,7 @@ fn options(
             Owner::Named(Accounts::of_this_machine())
         },
         threads: repository.threads(),
-    }
+    })
 }
 
 /// Only below what was backed up: a snapshot of `/home/me` names `/home`, too, but does not know what else is there.
@@ -79,25 +87,39 @@ fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
 }
 
+fn in_turns(
+    repository: &Repository,
+    (snapshot, arguments): (&Snapshot, &RestoreArgs),
+    meter: &Meter,
+) -> Result<RestoreReport, Failure> {
+    let mut report = RestoreReport::default();
+    let turns = turns::count(arguments.what.first);
+    for number in 0..turns {
+        let options = options((snapshot, repository), arguments, (number, turns))?;
+        let mut nodes = repository;
+        let run = restore::run(repository, &mut nodes, snapshot.record.root, &options, meter)?;
+        report = report.and(&run);
+    }
+    Ok(report)
+}
+
 fn bring_back(
     settings: &Settings,
     store: &Store,
     repository: &Repository,
-    snapshot: &Snapshot,
-    options: &RestoreOptions,
+    (snapshot, arguments): (&Snapshot, &RestoreArgs),
 ) -> Result<Exit, Failure> {
     let output = settings.output;
     let cancelled = watch_interrupts().map_err(Failure::System)?;
     let meter = Meter::start(output, cancelled);
-    let mut nodes = repository;
-    let result = restore::run(repository, &mut nodes, snapshot.record.root, options, &meter);
+    let result = in_turns(repository, (snapshot, arguments), &meter);
     let taken = meter.finish();
     let report = result?;
     let summary = words::Summary {
         report: &report,
         snapshot: snapshot.session,
-        target: &options.target,
-        dry_run: options.dry_run,
+        target: &arguments.target,
+        dry_run: arguments.how.dry_run,
         taken,
     };
     output.done(&summary.text())?;

@@ -29,6 +29,18 @@ impl<F: Fn(&[u8], Kind) -> Selection + Send + Sync> Select for F {
     }
 }
 
+/// Chooses entries by what is known of them. Unlike a [`Select`], it does not call the others left out: another run has them.
+pub trait Turn: Send + Sync {
+    /// Whether this entry is restored in this run. Names of one file must get the same answer; folders are not asked for.
+    fn has(&self, key: &[u8], entry: &Entry) -> bool;
+}
+
+impl<F: Fn(&[u8], &Entry) -> bool + Send + Sync> Turn for F {
+    fn has(&self, key: &[u8], entry: &Entry) -> bool {
+        self(key, entry)
+    }
+}
+
 /// What happens to something that exists in the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Overwrite {
@@ -64,6 +76,8 @@ pub struct RestoreOptions {
     pub subpath: Vec<u8>,
     /// Which entries; all without it.
     pub select: Option<Box<dyn Select>>,
+    /// What is restored in this run, if the rest shall be restored by another one; all without it.
+    pub turn: Option<Box<dyn Turn>>,
     /// How to treat existing entries.
     pub overwrite: Overwrite,
     /// Keys of folders in which, and below which, entries of the target that the snapshot lacks are removed.
@@ -100,6 +114,11 @@ impl RestoreOptions {
     /// The verdict on a key of the snapshot.
     pub(super) fn selects(&self, key: &[u8], kind: Kind) -> Selection {
         self.select.as_ref().map_or(Selection::Take, |select| select.select(key, kind))
+    }
+
+    /// Whether an entry is for this run.
+    pub(super) fn has_turn(&self, key: &[u8], entry: &Entry) -> bool {
+        entry.kind == Kind::Folder || self.turn.as_ref().is_none_or(|turn| turn.has(key, entry))
     }
 
     /// How long a restored file will be, if that is known.

@@ -14,6 +14,16 @@ macro_rules! counts {
             $($(#[$doc])* pub $name: u64,)*
         }
 
+        impl RestoreReport {
+            /// Both together, if the second run restored what the first one passed over.
+            #[must_use]
+            pub fn and(&self, later: &Self) -> Self {
+                let both = Self { $($name: self.$name + later.$name,)* };
+                // Each run passes the same ones over.
+                Self { left_out: self.left_out.max(later.left_out), ..both }
+            }
+        }
+
         /// The counters behind a [`RestoreReport`], advanced by several threads.
         #[derive(Debug, Default)]
         pub(super) struct Tally {

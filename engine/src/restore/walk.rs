@@ -185,7 +185,7 @@ impl<'w, 'c> Walk<'w, 'c> {
         }
         self.leaf.get_or_insert_default().clear();
         self.leaf.get_or_insert_default().extend_from_slice(relative);
-        if selection == Selection::Take {
+        if selection == Selection::Take && self.context.options.has_turn(key, &entry) {
             self.leaf_entry(key, name, entry);
         } else {
             self.meet(name);

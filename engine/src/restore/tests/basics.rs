@@ -221,6 +221,30 @@ fn a_subpath_goes_directly_into_the_target() {
 }
 
 #[test]
+fn runs_that_take_turns_restore_together_what_one_would() {
+    let mut world = World::new();
+    world.folder("home").mode = 0o555;
+    for name in ["home/large", "home/small", "small"] {
+        let bytes = if name.ends_with("large") { 3000 } else { 3 };
+        world.file(name, &noise(7, bytes));
+    }
+    world.add("link", Kind::Symlink).target = Some(b"small".to_vec());
+    let turn = |is_small: bool, options| {
+        let turn = move |_: &[u8], entry: &Entry| (entry.size < 10) == is_small;
+        RestoreOptions { turn: Some(Box::new(turn)), ..options }
+    };
+    let options = turn(true, world.options());
+    let first = world.restore_quietly(&options);
+    assert_eq!((first.files, first.folders, first.specials, first.left_out), (2, 1, 1, 0));
+    assert!(!world.at("home/large").exists() && world.at("home/small").exists());
+    let options = turn(false, world.options());
+    let both = first.and(&world.restore_quietly(&options));
+    assert_eq!((both.files, both.folders, both.specials, both.unchanged), (3, 1, 1, 0));
+    assert_eq!(fs::read(world.at("home/large")).unwrap(), noise(7, 3000));
+    assert_eq!((mode(&world.at("home")), mtime(&world.at("home"))), (0o555, TIME));
+}
+
+#[test]
 fn folders_that_the_snapshot_does_not_describe_are_made() {
     let mut world = World::new();
     world.file("deep/down/file", b"x");
