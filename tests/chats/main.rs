@@ -1,4 +1,5 @@
-//! Real files of messengers, from public projects. They are not shipped: `HEIRLOOM_FIXTURES` says where they are.
+//! Conversations as messengers leave them: real files of public projects, which `HEIRLOOM_FIXTURES` names and nobody ships, and files that are made here.
 
 mod disk;
 mod encrypted;
+mod taken;

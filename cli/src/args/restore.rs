@@ -58,6 +58,10 @@ pub(crate) struct WhatArgs {
     /// Delete what is in the target and not in the snapshot
     #[arg(long)]
     pub(crate) delete: bool,
+
+    /// Of files that were taken apart, restore what they hold: a database, not its encrypted backup
+    #[arg(long, conflicts_with = "delete")]
+    pub(crate) decoded: bool,
 }
 
 /// How to restore.

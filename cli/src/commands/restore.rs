@@ -48,7 +48,6 @@ fn options(
     // What the snapshot lacks is removed when everything that it has is there.
     let deletes = what.delete && number + 1 == turns;
     Ok(RestoreOptions {
-        decoded: false,
         target: arguments.target.clone(),
         delete_below: if deletes { delete_below(snapshot, &subpath) } else { Vec::new() },
         subpath,
@@ -62,6 +61,7 @@ fn options(
         },
         dry_run: how.dry_run,
         verify: how.verify,
+        decoded: what.decoded,
         sparse: how.sparse,
         owner: if owners.no_owner {
             Owner::Skip

@@ -162,9 +162,13 @@ pub fn options_for(folder: &Path) -> BackupOptions {
 
 /// Takes a snapshot of a folder.
 pub fn back_up(repository: &Repository, folder: &Path) -> Result<BackedUp, BackupError> {
+    back_up_from(repository, &mut files_of(folder), &options_for(folder))
+}
+
+/// What lies in a folder, and the folder itself.
+pub fn files_of(folder: &Path) -> impl Source + use<> {
     let files = LocalSource::new(&[folder.to_owned()], Excludes::default());
-    let mut source = WithoutAncestors { files, root: key_from_path(folder) };
-    back_up_from(repository, &mut source, &options_for(folder))
+    WithoutAncestors { files, root: key_from_path(folder) }
 }
 
 /// Files without the folders above them, which other tests change all the time.

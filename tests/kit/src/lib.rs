@@ -13,6 +13,7 @@
 //! - [`crypt`] writes encrypted backups of a messenger
 //! - [`storage_conformance`] is the contract of every store
 //! - [`SlowStorage`] is as far away as one wants
+//! - [`KitSource`] takes files of its own kind apart, and [`KitUndo`] puts them together, or fails to
 //! - [`Moto`](servers::Moto), [`Apache`](servers::Apache), [`Nginx`](servers::Nginx) and others are real servers;
 //!   [`TearingDav`] is one that tears writes; [`Proxy`] stands before any of them and misbehaves
 //! - [`Place`] is a store's address with what opens it; [`raw_http`] asks a server without any store
@@ -44,11 +45,12 @@ mod raw_http;
 mod scratch;
 pub mod servers;
 mod slow;
+mod transform;
 mod xattr;
 
 pub use self::client::{
-    BackedUp, Client, Restored, SMALL_PACKS, back_up, back_up_from, identity, identity_slot,
-    identity_text, options_for, prune_options, prune_with, restore_to,
+    BackedUp, Client, Restored, SMALL_PACKS, back_up, back_up_from, files_of, identity,
+    identity_slot, identity_text, options_for, prune_options, prune_with, restore_to,
 };
 pub use self::clock::TestClock;
 pub use self::compare::{Compared, assert_same_tree, tree_differences};
@@ -72,6 +74,7 @@ pub use self::random::Random;
 pub use self::raw_http::{RawAnswer, raw_http};
 pub use self::scratch::{is_continuous_integration, is_thorough, scratch_folder};
 pub use self::slow::{Distance, SlowStorage};
+pub use self::transform::{KIT_TRANSFORM, KitFile, KitSource, KitUndo, UndoFault};
 
 /// Runs a future to its end on a runtime of two threads.
 pub fn block_on<F: Future>(future: F) -> F::Output {

@@ -21,7 +21,7 @@ pub(super) struct Content {
     hash: [u8; 32],
     recipe: Arc<Zeroizing<Vec<u8>>>,
     recipe_used: usize,
-    out: Zeroizing<Vec<u8>>,
+    out: Vec<u8>,
     used: usize,
 }
 
@@ -40,7 +40,7 @@ impl Content {
             hash: taken.hash,
             recipe: Arc::clone(&taken.recipe),
             recipe_used: 0,
-            out: Zeroizing::default(),
+            out: Vec::new(),
             used: 0,
         }
     }

@@ -55,7 +55,7 @@ impl From<io::Error> for Unfit {
 /// Of what was read and is not rebuilt yet, zlib never has more: it ends a block after 16,383 matches or letters.
 const LAG_BYTES_MAX: usize = 4 << 20;
 /// The parameters of a prediction are estimated from so much of a stream.
-const FIRST_BYTES: usize = 1 << 20;
+const FIRST_BYTES: usize = 512 << 10;
 /// After that, so much of it is looked at together.
 const NEXT_BYTES: usize = 128 << 10;
 /// Unless its blocks are longer.

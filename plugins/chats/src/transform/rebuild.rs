@@ -6,7 +6,6 @@ use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use zeroize::Zeroizing;
 
 use super::Form;
 use super::correcting::Correcting;
@@ -24,7 +23,7 @@ pub(super) struct Rebuild {
     cipher: Option<Cipher>,
     trailer: Bytes,
     doing: Doing,
-    out: Zeroizing<Vec<u8>>,
+    out: Vec<u8>,
     used: usize,
 }
 
@@ -64,7 +63,7 @@ impl Rebuild {
             cipher: None,
             trailer: Bytes::new(),
             doing: Doing::Next,
-            out: Zeroizing::default(),
+            out: Vec::new(),
             used: 0,
         };
         match (form, decoded) {
@@ -160,7 +159,7 @@ impl Rebuild {
                     plain.extend_from_slice(&self.section(plain_bytes - length(plain.len()))?);
                 }
                 let corrections = self.recipe.whole(corrections)?;
-                *self.out = correcting.next(plain, corrections)?;
+                self.out = correcting.next(plain, corrections)?;
                 Ok(Doing::Corrected(correcting))
             }
             Action::CorrectedEnd => Ok(Doing::Next),

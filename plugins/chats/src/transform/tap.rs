@@ -1,13 +1,13 @@
 //! A file from front to back: hashed as it is, given out decrypted.
 
 use std::io;
+use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use crate::crypt::Cipher;
 use crate::files::ReadAt;
+use bytes::{Bytes, BytesMut};
 
 pub(super) const PIECE_BYTES: usize = 256 << 10;
 
@@ -19,15 +19,15 @@ pub(super) struct Tap {
     hasher: blake3::Hasher,
     inner: Range<u64>,
     cipher: Option<Cipher>,
-    piece: Zeroizing<Vec<u8>>,
+    piece: Bytes,
     used: usize,
 }
 
 impl Tap {
     /// Gives out this part of the file.
     pub(super) fn new(file: Arc<dyn ReadAt>, inner: Range<u64>, cipher: Option<Cipher>) -> Self {
-        let piece = Zeroizing::default();
-        Self { file, at: 0, hasher: blake3::Hasher::new(), inner, cipher, piece, used: 0 }
+        let hasher = blake3::Hasher::new();
+        Self { file, at: 0, hasher, inner, cipher, piece: Bytes::new(), used: 0 }
     }
 
     /// Of the part that is given out, how much is to come.
@@ -56,19 +56,20 @@ impl Tap {
         while self.at < self.inner.start {
             self.read(self.inner.start)?;
         }
-        self.piece.clear();
+        self.piece = Bytes::new();
         self.used = 0;
         if self.at < self.inner.end {
-            let read = self.read(self.inner.end)?;
-            self.piece.extend_from_slice(&read);
+            self.piece = self.read(self.inner.end)?;
             if let Some(cipher) = &mut self.cipher {
-                cipher.decrypt(&mut self.piece);
+                let mut plain = BytesMut::from(mem::take(&mut self.piece));
+                cipher.decrypt(&mut plain);
+                self.piece = plain.freeze();
             }
         }
         Ok(())
     }
 
-    fn read(&mut self, end: u64) -> io::Result<bytes::Bytes> {
+    fn read(&mut self, end: u64) -> io::Result<Bytes> {
         let most = usize::try_from(end - self.at).unwrap_or(usize::MAX).min(PIECE_BYTES);
         let read = self.file.read_at(self.at, most)?;
         if read.is_empty() {
@@ -101,7 +102,7 @@ impl ReadAt for Inner {
         self.range.end - self.range.start
     }
 
-    fn read_at(&self, offset: u64, bytes: usize) -> io::Result<bytes::Bytes> {
+    fn read_at(&self, offset: u64, bytes: usize) -> io::Result<Bytes> {
         let left = usize::try_from(self.size().saturating_sub(offset)).unwrap_or(usize::MAX);
         let read = self.file.read_at(self.range.start.saturating_add(offset), bytes.min(left))?;
         let Some(mut cipher) = self.cipher.clone() else { return Ok(read) };

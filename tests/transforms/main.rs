@@ -1,0 +1,8 @@
+//! Files of which something else is stored: they deduplicate by what they hold, and come back bit for bit or not at all.
+
+mod decoded;
+mod elsewhere;
+mod looking;
+mod scene;
+mod stored;
+mod undoing;
