@@ -55,14 +55,26 @@ pub(crate) fn is_named_like_one(path: &Path) -> bool {
     is_named(path)
 }
 
-/// Whether a file is called what only the app calls files that are exported.
-pub(crate) fn is_media(name: &str) -> bool {
-    file_name::is_of_app(name) || file_name::is_numbered(name)
-}
-
 /// Whether a text begins as an export does.
 pub(crate) fn is_text_of_one(text: &Arc<dyn ReadAt>) -> io::Result<bool> {
     Ok(sniff(text, false)?.is_some())
+}
+
+/// Whether a text or an archive is called as an export is.
+pub(crate) fn is_called_export(path: &Path) -> bool {
+    let has_end = |end| path.extension().is_some_and(|found| found.eq_ignore_ascii_case(end));
+    has_end("txt") && is_named(path) || has_end("zip") && name::is_of_export(path)
+}
+
+/// Whether a file is called as the app calls what lies beside an export: `IMG-20220323-WA0002.jpg`,
+/// `00000035-PHOTO-2022-03-27-21-41-55.jpg`.
+pub(crate) fn is_called_attachment(name: &str) -> bool {
+    file_name::is_of_app(name) || file_name::is_numbered(name)
+}
+
+/// What such a file is, by its name.
+pub(crate) fn kind_of_attachment(name: &str) -> MessageKind {
+    file_name::kind(name)
 }
 
 /// Whether the file is called what only exports are called.

@@ -4,6 +4,7 @@
 //! - [`files`] is what is looked into: a read-only tree of files, of a snapshot or of a disk
 //! - [`crypt`] opens the encrypted backups of WhatsApp
 //! - [`reader`] is how conversations are read, whatever they lie in; [`needle`] is what is searched for
+//! - [`recognise`] tells by names alone what messengers left in a folder
 //! - [`sqlite`] reads databases without a copy of them
 //! - [`folder`] is a folder of a disk as such a tree
 //! - [`archive`] is a zip archive as such a tree
@@ -28,6 +29,7 @@ pub mod model;
 pub mod needle;
 pub mod proto;
 pub mod reader;
+pub mod recognise;
 pub mod sqlite;
 mod stamp;
 mod tally;

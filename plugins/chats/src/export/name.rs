@@ -64,6 +64,15 @@ pub(super) fn from_path(path: &Path) -> Option<String> {
     from_words(without_number(&stem))
 }
 
+/// Whether a file is called as an export is, in one of the languages that are known.
+pub(super) fn is_of_export(path: &Path) -> bool {
+    let Some(stem) = path.file_stem().map(|stem| stem.to_string_lossy()) else { return false };
+    let stem = without_number(&stem);
+    [stem.to_owned(), stem.replace(['_', '+'], " "), stem.replace('.', " ")]
+        .iter()
+        .any(|form| in_known_language(form).is_some())
+}
+
 /// The name in the words that an export is called.
 pub(super) fn from_words(words: &str) -> Option<String> {
     let words = words.trim_matches(|character: char| {

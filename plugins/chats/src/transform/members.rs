@@ -87,7 +87,7 @@ pub(super) fn is_of_chats(path: &Path, file: &Arc<dyn ReadAt>) -> io::Result<boo
     let is_download = |path: &str| path.contains("messages/") && path.ends_with("message_1.json");
     if export::is_named_like_one(path)
         || list.iter().any(|(path, _)| is_download(path))
-        || names.iter().filter(|name| export::is_media(name)).count() >= MEDIA_MIN
+        || names.iter().filter(|name| export::is_called_attachment(name)).count() >= MEDIA_MIN
     {
         return Ok(true);
     }
