@@ -430,6 +430,22 @@ def printable(key):
     return key.replace(b"\0", b"/").replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
 
 
+class Transform:
+    """What is stored is not the file. Whoever has this name knows how to make it; this program does not."""
+
+    def __init__(self, data, what):
+        cursor = Cursor(data, f"{what}, transform")
+        name, self.stored_bytes, self.stored_hash = cursor.bytes(), cursor.varint(), cursor.take(32)
+        self.decoded_bytes = cursor.varint() if cursor.more() else None
+        check(1 <= len(name) <= 64, f"{what}: name of a transform has {len(name)} bytes")
+        check((self.decoded_bytes or 0) <= self.stored_bytes, f"{what}: more decoded than stored")
+        cursor.end()
+        self.name = name.decode("utf-8")
+
+    def __str__(self):
+        return f"the transform {self.name}"
+
+
 class Entry:
     def __init__(self, data, what):
         cursor, last = Cursor(data, what), 0
@@ -445,7 +461,7 @@ class Entry:
                 self.fields[number].append(value)
             else:
                 self.fields[number] = value
-        check(24 not in self.fields, f"{what}: has a transform")
+        self.transform = Transform(self.fields[24], what) if 24 in self.fields else None
         self.mode, self.uid, self.gid, self.size, mtime = (self.fields.get(n, 0) for n in (1, 2, 3, 6, 7))
         check(self.mode <= 0o7777, f"{what}: wrong mode")
         self.mtime_ns = signed(mtime)
@@ -459,6 +475,8 @@ class Entry:
             self.holes.append((at + data, hole))
             at += data + hole
         check(at <= self.size, f"{what}: holes after its end")
+        if self.transform:
+            check(self.kind == FILE and not self.holes and 20 in self.fields, f"{what}: cannot have a transform")
         self.extents.append((at, self.size - at))
 
     def link_group(self):
@@ -482,7 +500,7 @@ class Entry:
         return found
 
     def chunks(self, repository):
-        """The content without its holes, in pieces; checks its length and its hash at the end."""
+        """The content without its holes, or what a transform stored of it, in pieces; checks length and hash at the end."""
         present = [number for number in (21, 22, 23) if number in self.fields]
         check(len(present) <= 1, f"{self.what}: several contents")
         whole, length, blobs = blake3(), 0, 0
@@ -497,13 +515,23 @@ class Entry:
             whole.update(piece)
             length, blobs = length + len(piece), blobs + 1
             yield piece
+        if self.transform:
+            check(length == self.transform.stored_bytes, f"{self.what}: {length} bytes are stored")
+            check(whole.digest() == self.transform.stored_hash, f"{self.what}: what is stored has another hash")
+            return
         check(length == sum(size for _, size in self.extents), f"{self.what}: {length} bytes of content")
         expected = self.fields.get(20)
         check((expected is None) == (present in ([], [21]) or blobs == 1), f"{self.what}: hash absent or superfluous")
         check(expected in (None, whole.digest()), f"{self.what}: the content has another hash")
 
+    def verify_stored(self, repository):
+        """Of a file with a transform: reads what is stored, and checks all that can be checked without its recipe."""
+        for _ in self.chunks(repository):
+            pass
+
     def pieces(self, repository):
         """(offset, bytes) of everything that is not a hole."""
+        check(not self.transform, f"{self.what}: only {self.transform} can make it")
         chunks, rest = self.chunks(repository), b""
         for offset, left in self.extents:
             while left:

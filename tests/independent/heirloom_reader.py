@@ -13,7 +13,8 @@ or, with --use-index, by the index. A password file holds the passphrase and per
 
 The manifest is {"entries": {PATH: ENTRY}, "hardlinks": [[PATH, ...], ...]}, sorted. A PATH has no leading slash; a
 backslash in it is doubled, a byte that is not UTF-8 is \\xNN. An ENTRY has kind, mode, uid, gid, mtime_ns; files also
-size and blake3 (of the whole content, holes read as zeros), and holes ([[offset, bytes], ...]) if any; symbolic links
+size and blake3 (of the whole content, holes read as zeros), and holes ([[offset, bytes], ...]) if any, and transform
+(its name) if something else is stored: that is verified, but only whoever has this name can make the file; symbolic links
 target; devices rdev; xattrs {NAME: value in hexadecimal} if any. A link group lists two or more paths of one file.
 
 The program is strict: whatever format.md promises and it can see, it checks. Everything except --manifest ends with
@@ -37,6 +38,8 @@ def manifest(repository, record, totals):
                               "uid": entry.uid, "gid": entry.gid}
         if entry.kind == FILE:
             item["size"], item["blake3"] = entry.size, logical_hash(repository, entry)
+            if entry.transform:
+                item["transform"] = entry.transform.name
         if entry.kind == SYMLINK:
             item["target"] = printable(entry.target)
         if entry.kind in (CHARACTER, BLOCK):
@@ -52,7 +55,10 @@ def manifest(repository, record, totals):
 
 
 def logical_hash(repository, entry):
-    """hash of what a program reads from the file: the holes are zeros."""
+    """hash of what a program reads from the file: the holes are zeros. With a transform it is the one that the entry states."""
+    if entry.transform:
+        entry.verify_stored(repository)
+        return entry.fields[20].hex()
     whole, at, zeros = blake3(), 0, bytes(MIB)
     for offset, data in entry.pieces(repository):
         while at < offset:
@@ -70,7 +76,7 @@ def restore(repository, record, target, totals):
     os.makedirs(target, exist_ok=True)
     check(not os.listdir(target), f"{target}: not empty")
     # Everything is created below folders that this run created itself, so no symbolic link is ever followed.
-    made, metadata, groups = {b"": target}, [], {}
+    made, metadata, groups, not_made = {b"": target}, [], {}, []
     for key, entry in entries(repository, record):
         parts = key.split(b"\0")
         for depth in range(1, len(parts)):
@@ -86,6 +92,10 @@ def restore(repository, record, target, totals):
             os.link(groups[group], path, follow_symlinks=False)
             totals["hardlinks"] = totals.get("hardlinks", 0) + 1
             continue
+        if entry.transform:
+            entry.verify_stored(repository)
+            not_made.append(f"{printable(key)} ({entry.transform.name})")
+            continue
         if entry.kind == FOLDER:
             if key not in made:
                 os.mkdir(path)
@@ -97,6 +107,7 @@ def restore(repository, record, target, totals):
                 groups[group] = path
     for path, entry in reversed(metadata):
         apply_metadata(repository, entry, path)
+    check(not not_made, f"verified, but not restored, because that takes their recipes: {', '.join(not_made)}")
 
 
 def create(repository, entry, path, totals):

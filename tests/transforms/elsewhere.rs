@@ -82,11 +82,11 @@ fn a_snapshot_without_some_files_has_the_others_as_they_were() -> Result<()> {
 }
 
 #[test]
-fn a_repair_leaves_out_a_file_whose_recipe_is_lost_and_keeps_the_others() -> Result<()> {
+fn a_repair_leaves_out_a_file_that_lost_a_piece_and_keeps_the_others() -> Result<()> {
     let lab = scene(44)?;
     let root = back_up(&lab)?.root();
-    let archive = entry(&lab.repository, root, &lab.tree.join("more/archive"))?;
-    damage(&lab, blobs(&lab.repository, &archive)?.last().context("it has blobs")?)?;
+    let database = entry(&lab.repository, root, &lab.tree.join("chats.db.crypt15"))?;
+    damage(&lab, blobs(&lab.repository, &database)?.first().context("it has blobs")?)?;
     let repository = open(&lab, &KitUndo::new())?;
     let who = Repairer { note: prune_options().note, user: "testuser".into() };
     for part in [Part::Packs(Vec::new()), Part::Snapshots { read_data: true, forget_lost: false }] {
@@ -95,14 +95,14 @@ fn a_repair_leaves_out_a_file_whose_recipe_is_lost_and_keeps_the_others() -> Res
         repair::apply(&repository, (&part, &plan), &who, &progress)?;
     }
     let repository = open(&lab, &KitUndo::new())?;
-    fs::remove_file(lab.tree.join("more/archive"))?;
     let target = lab.fresh_path();
     let restored = restore(&repository, newest(&repository)?, &options(&lab, &target))?;
     assert_eq!(restored.problems, [""; 0]);
-    for name in ["chats.db.crypt15", "more/second name", "plain", "words.txt"] {
+    for name in ["more/archive", "plain", "words.txt"] {
         assert!(fs::read(lab.tree.join(name))? == fs::read(target.join(name))?, "{name}");
     }
-    assert!(!target.join("more/archive").exists());
+    assert!(!target.join("chats.db.crypt15").exists());
+    assert!(!target.join("more/second name").exists());
     Ok(())
 }
 

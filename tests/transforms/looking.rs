@@ -16,16 +16,16 @@ fn below(random: &mut Random, bound: usize) -> usize {
     usize::try_from(random.below(bound as u64)).expect("it is below a usize")
 }
 
-fn large(seed: u64) -> Result<(Lab, Vec<u8>)> {
+fn large(seed: u64, bytes: usize) -> Result<(Lab, Vec<u8>)> {
     let lab = Lab::new(seed)?;
-    let file = KitFile::with(&[&Random::new(seed).bytes(9_000_000), &photo(1)]);
+    let file = KitFile::with(&[&Random::new(seed).bytes(bytes), &photo(1)]);
     fs::write(lab.tree.join("file"), &file)?;
     Ok((lab, file))
 }
 
 #[test]
 fn several_threads_read_a_file_at_any_offset() -> Result<()> {
-    let (lab, bytes) = large(31)?;
+    let (lab, bytes) = large(31, 9_000_000)?;
     let root = back_up(&lab)?.root();
     let reader = Reader::new(Arc::new(open(&lab, &KitUndo::new())?), KEPT_BYTES);
     let entry = entry(reader.repository(), root, &lab.tree.join("file"))?;
@@ -52,7 +52,7 @@ fn several_threads_read_a_file_at_any_offset() -> Result<()> {
 
 #[test]
 fn reading_on_makes_the_file_once_however_it_is_asked_for() -> Result<()> {
-    let (lab, bytes) = large(32)?;
+    let (lab, bytes) = large(32, 9_000_000)?;
     let root = back_up(&lab)?.root();
     let undo = KitUndo::new();
     let reader = Reader::new(Arc::new(open(&lab, &undo)?), KEPT_BYTES);
@@ -74,7 +74,7 @@ fn reading_on_makes_the_file_once_however_it_is_asked_for() -> Result<()> {
 
 #[test]
 fn a_reader_is_told_when_a_file_does_not_come_out_right() -> Result<()> {
-    let (lab, bytes) = large(33)?;
+    let (lab, bytes) = large(33, 400_000)?;
     let root = back_up(&lab)?.root();
     let path = lab.tree.join("file");
     for fault in [

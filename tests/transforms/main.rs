@@ -3,6 +3,7 @@
 mod decoded;
 mod elsewhere;
 mod looking;
+mod reading;
 mod scene;
 mod stored;
 mod undoing;

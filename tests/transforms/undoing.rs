@@ -97,11 +97,12 @@ fn a_damaged_blob_costs_the_files_that_need_it() -> Result<()> {
     let lab = scene(12)?;
     let root = back_up(&lab)?.root();
     let repository = open(&lab, &KitUndo::new())?;
-    let archive = blobs(&repository, &entry(&repository, root, &lab.tree.join("more/archive"))?)?;
-    // The recipe, which no other file has.
-    damage(&lab, archive.last().context("it has blobs")?)?;
+    let database = entry(&repository, root, &lab.tree.join("chats.db.crypt15"))?;
+    // A page, which no other file has.
+    damage(&lab, blobs(&repository, &database)?.first().context("it has blobs")?)?;
     let repository = open(&lab, &KitUndo::new())?;
-    only_these_are_missing(&lab, (&repository, root), &["more/archive"], "damaged")
+    let missing = ["chats.db.crypt15", "more/second name"];
+    only_these_are_missing(&lab, (&repository, root), &missing, "damaged")
 }
 
 #[test]
@@ -188,15 +189,15 @@ fn a_check_reads_back_what_is_stored_and_what_is_made_of_it() -> Result<()> {
         let failing = test(&open(&lab, &KitUndo::failing(fault))?)?;
         assert_eq!(failing.failed.len(), 3, "{fault:?}");
     }
-    let blobs =
-        blobs(&lab.repository, &entry(&lab.repository, root, &lab.tree.join("more/archive"))?)?;
-    damage(&lab, blobs.last().context("it has blobs")?)?;
-    assert_eq!(test(&open(&lab, &KitUndo::new())?)?.failed.len(), 1);
+    let database = entry(&lab.repository, root, &lab.tree.join("chats.db.crypt15"))?;
+    damage(&lab, blobs(&lab.repository, &database)?.first().context("it has blobs")?)?;
+    let names = test(&open(&lab, &KitUndo::new())?)?.failed.len();
+    assert_eq!(names, 2, "the file has two");
     Ok(())
 }
 
 #[test]
-fn many_files_are_put_together_at_once_and_none_is_held_in_memory() -> Result<()> {
+fn many_files_are_put_together_each_once() -> Result<()> {
     let lab = Lab::new(17)?;
     let undo = KitUndo::new();
     for n in 0..40_u64 {

@@ -59,7 +59,7 @@ pub(crate) struct WhatArgs {
     #[arg(long)]
     pub(crate) delete: bool,
 
-    /// Of files that were taken apart, restore what they hold: a database, not its encrypted backup
+    /// Restore what files hold instead of them: a database, not its encrypted backup
     #[arg(long, conflicts_with = "delete")]
     pub(crate) decoded: bool,
 }

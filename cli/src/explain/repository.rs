@@ -210,18 +210,30 @@ pub(crate) fn read(error: &ReadError) -> Message {
         ReadError::Node(source) => {
             Message::new(Exit::Failed, format!("a tree node is damaged: {}", format(source)), HINT)
         }
-        ReadError::Transform { transform, source: TransformError::Unknown } => {
-            let what =
-                format!("it is stored in the form {transform}, which this program does not know");
-            Message::new(Exit::NewerFormat, what, NEWER)
-        }
-        ReadError::Transform { source, .. } => {
-            let what = format!("what is stored does not become the file again: {}", chain(source));
-            Message::new(Exit::Failed, what, HINT)
-        }
+        ReadError::Transform { transform: name, source } => transform(name, source),
         ReadError::Storage(error) => storage(error),
         other => Message::new(Exit::Failed, other.to_string(), HINT),
     }
+}
+
+/// What to say about a file that cannot be made of what is stored instead of it.
+fn transform(name: &str, error: &TransformError) -> Message {
+    let (what, hint) = match error {
+        TransformError::Unknown => (
+            format!("it is stored by the transform {name}, which this program does not know"),
+            "nothing is lost: take a version of the program that knows it; \
+             restore --decoded may give what the file holds",
+        ),
+        TransformError::Failed(source) => (
+            format!("the transform {name} cannot be undone: {source}"),
+            "restore --decoded may give what the file holds; please report this",
+        ),
+        TransformError::Differs | _ => (
+            format!("what undoing the transform {name} gives is not the file"),
+            "restore --decoded may give what the file holds; please report this",
+        ),
+    };
+    Message::new(Exit::Failed, what, hint)
 }
 
 /// Why bytes cannot be used.

@@ -120,10 +120,13 @@ impl State {
     /// BLAKE3 of the content, where the snapshot tells it.
     pub(super) fn hash(&self) -> Option<[u8; 32]> {
         let entry = self.entry.as_ref().filter(|entry| entry.holes.is_empty())?;
+        if entry.hash.is_some() || entry.transform.is_some() {
+            return entry.hash;
+        }
         match &entry.content {
             FileContent::Empty if entry.kind == Kind::File => Some(blake3::hash(&[]).into()),
             FileContent::Inline(bytes) => Some(blake3::hash(bytes).into()),
-            FileContent::Empty | FileContent::List(_) | FileContent::Tree(_) => entry.hash,
+            FileContent::Empty | FileContent::List(_) | FileContent::Tree(_) => None,
         }
     }
 }

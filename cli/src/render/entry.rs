@@ -2,7 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt as _;
 
-use heirloom_engine::tree::{Entry, FileContent, Kind, TreeTotals, path_from_key};
+use heirloom_engine::tree::{Entry, FileContent, Kind, Transform, TreeTotals, path_from_key};
 use serde_json::{Value, json};
 
 use super::{names, numbers, time};
@@ -124,6 +124,7 @@ pub(crate) fn fields(key: &[u8], entry: &Entry) -> Value {
         "device": entry.device,
         "links": entry.links.max(1),
         "target": entry.target.as_deref().map(text),
+        "transform": entry.transform.as_ref().map(|transform| &transform.name),
     });
     if let Value::Object(rest) = rest {
         fields.extend(rest.into_iter().filter(|(_, value)| !value.is_null()));
@@ -149,6 +150,7 @@ pub(crate) fn all_fields(key: &[u8], entry: &Entry) -> Value {
     let more = json!({
         "content": content(&entry.content),
         "hash": entry.hash.map(|hash| hex(&hash)),
+        "stored": entry.transform.as_ref().map(stored),
         "rdev": entry.rdev,
         "flags": entry.flags,
         "holes": entry.holes,
@@ -160,6 +162,15 @@ pub(crate) fn all_fields(key: &[u8], entry: &Entry) -> Value {
         fields.extend(more);
     }
     fields
+}
+
+/// What is stored instead of the file.
+fn stored(transform: &Transform) -> Value {
+    json!({
+        "bytes": transform.stored_bytes,
+        "hash": hex(&transform.stored_hash),
+        "decoded_bytes": transform.decoded_bytes,
+    })
 }
 
 fn content(content: &FileContent) -> Value {

@@ -93,7 +93,11 @@ pub(crate) fn describe(problem: &Problem) -> Description {
         }
         Problem::ContentDamaged { path, source } => {
             let why = explain::read(source).what;
-            let text = format!("the content of {} is damaged: {why}", shown(path));
+            let text = if matches!(**source, ReadError::Transform { .. }) {
+                format!("{} cannot be had: {why}", shown(path))
+            } else {
+                format!("the content of {} is damaged: {why}", shown(path))
+            };
             ("repository.content-damaged", Weight::Missing, path, text)
         }
         Problem::TreeDamaged { after, source } => {

@@ -13,7 +13,7 @@ use crate::tree::{BlobRef, ContentListCursor, Entry, FileContent, NodeSource};
 /// The size of a piece where a reader jumps ...
 const PIECE_BYTES_MIN: u64 = 256 << 10;
 /// ... and where it reads on.
-const PIECE_BYTES_MAX: u64 = 4 << 20;
+const PIECE_BYTES_MAX: u64 = 2 << 20;
 
 /// The stored content of one file.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl<'r> Pieces<'r> {
                 (start, fetch(self.reader, &blobs)?)
             }
         };
-        let skipped = usize::try_from(offset - start).unwrap_or(usize::MAX);
+        let skipped = usize::try_from(offset.saturating_sub(start)).unwrap_or(usize::MAX);
         let mut rest = bytes.get(skipped..).map(|_| bytes.slice(skipped..)).unwrap_or_default();
         rest.truncate(usize::try_from(self.size - offset).unwrap_or(usize::MAX));
         if rest.is_empty() {

@@ -10,7 +10,7 @@
 //! - [`scratch_folder`] is a folder in memory where there is one
 //! - [`TreePlan`] is a random file tree, the same for the same seed; [`assert_same_tree`] compares two on disk
 //! - [`DriveEmulator`] is Google Drive on this machine
-//! - [`crypt`] writes encrypted backups of a messenger
+//! - [`crypt`] writes encrypted backups of a messenger, [`msgstore`] its databases
 //! - [`storage_conformance`] is the contract of every store
 //! - [`SlowStorage`] is as far away as one wants
 //! - [`KitSource`] takes files of its own kind apart, and [`KitUndo`] puts them together, or fails to
@@ -34,6 +34,7 @@ mod hook;
 mod lab;
 mod listener;
 mod memory;
+pub mod msgstore;
 mod pipe;
 mod place;
 mod plan;

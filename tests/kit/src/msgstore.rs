@@ -1,7 +1,7 @@
-//! Statements that build databases as the app does.
+//! Databases of a messenger, of every generation: the statements that build them.
 
 /// A message store of today, with an index for conversations or, as in many backups, without.
-pub(crate) fn modern(has_indexes: bool) -> String {
+pub fn modern(has_indexes: bool) -> String {
     let indexes = "CREATE INDEX message_chat_sort_id_index ON message(chat_row_id, sort_id);
         CREATE INDEX message_type_chat_index ON message(chat_row_id, message_type);
         CREATE INDEX message_add_on_parent_index ON message_add_on(parent_message_row_id);";
@@ -46,7 +46,7 @@ INSERT INTO group_participant_user(group_jid_row_id, user_jid_row_id) VALUES(4, 
 ";
 
 /// Messages of every kind, in the group and between two people.
-pub(crate) const MESSAGES: &str = r"
+pub const MESSAGES: &str = r"
 INSERT INTO message(_id, chat_row_id, from_me, key_id, sender_jid_row_id, origination_flags, origin, timestamp, message_type, text_data, starred, sort_id) VALUES
   (2, 4, 1, 'S1', 1, 0, 0, 1000, 7, NULL, 0, 2),
   (3, 4, 0, 'K3', 5, 1, 0, 2000, 0, 'Hello', 1, 3),
@@ -84,7 +84,7 @@ INSERT INTO message_product VALUES(12, 'Rake', 'for leaves', 'EUR', 12500);
 ";
 
 /// A message store of the first generation.
-pub(crate) const LEGACY: &str = r"
+pub const LEGACY: &str = r"
 CREATE TABLE messages(_id INTEGER PRIMARY KEY AUTOINCREMENT, key_remote_jid TEXT NOT NULL, key_from_me INTEGER, key_id TEXT NOT NULL, status INTEGER, data TEXT, timestamp INTEGER, media_mime_type TEXT, media_wa_type TEXT, media_size INTEGER, media_name TEXT, media_caption TEXT, media_hash TEXT, media_duration INTEGER, origin INTEGER, latitude REAL, longitude REAL, thumb_image TEXT, remote_resource TEXT, starred INTEGER, quoted_row_id INTEGER, forwarded INTEGER);
 CREATE TABLE messages_quotes(_id INTEGER PRIMARY KEY AUTOINCREMENT, key_remote_jid TEXT, key_from_me INTEGER, key_id TEXT, data TEXT, remote_resource TEXT);
 CREATE TABLE chat_list(_id INTEGER PRIMARY KEY AUTOINCREMENT, key_remote_jid TEXT UNIQUE, message_table_id INTEGER, subject TEXT, archived INTEGER);
@@ -102,7 +102,7 @@ INSERT INTO messages_quotes(_id, key_remote_jid, key_from_me, key_id, data, remo
 ";
 
 /// A book of contacts.
-pub(crate) const CONTACTS: &str = r"
+pub const CONTACTS: &str = r"
 CREATE TABLE wa_contacts(_id INTEGER PRIMARY KEY AUTOINCREMENT, jid TEXT NOT NULL, number TEXT, display_name TEXT, given_name TEXT, family_name TEXT, wa_name TEXT, nickname TEXT);
 CREATE TABLE wa_biz_profiles(_id INTEGER PRIMARY KEY AUTOINCREMENT, jid TEXT, email TEXT, address TEXT);
 CREATE TABLE wa_biz_profiles_websites(_id INTEGER PRIMARY KEY AUTOINCREMENT, wa_biz_profile_id INTEGER, websites TEXT);
