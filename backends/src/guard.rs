@@ -242,6 +242,13 @@ impl Storage for Guarded {
         })
     }
 
+    fn settle(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        Box::pin(async move {
+            let call = Call { operation: "settle", object: "index/" };
+            self.call(call, 0, || self.storage.settle()).await
+        })
+    }
+
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {
         Box::pin(async move {
             let call = Call { operation: "delete", object: name };

@@ -59,6 +59,10 @@ impl Storage for Metered {
         })
     }
 
+    fn settle(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        self.storage.settle()
+    }
+
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {
         self.traffic.request(RequestKind::Delete);
         self.storage.delete(name)

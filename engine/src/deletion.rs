@@ -238,7 +238,14 @@ impl Session<'_> {
         self.put_map(ObjectKind::Fence, &fence, &FenceNote { time, host })?;
         let commitment = early.unwrap_or_else(|| self.commitment(session))?;
         match commitment {
-            Commitment::Made => self.repository.delete(&fence)?,
+            Commitment::Made => {
+                self.repository.delete(&fence)?;
+                // Others, who miss its session object, might not see the record yet, if it was only just put. Then the
+                // object is left to its writer, or to the next prune.
+                if !self.snapshots().contain(session) {
+                    return Ok(Death::Committed);
+                }
+            }
             Commitment::Torn => self.repository.delete(&snapshot::object_name(session))?,
             Commitment::None => {}
         }
@@ -249,8 +256,12 @@ impl Session<'_> {
     fn commitment(&self, session: SessionId) -> Result<Commitment, RepositoryError> {
         let name = snapshot::object_name(session);
         let keys = &self.repository.keys;
-        // Where listings come late, this one waits until everybody can see the fence; a read by name would not.
-        self.repository.list("snapshots/")?;
+        // Where listings come late, this one waits until everybody can see the fence. A record that it does not show does
+        // not count, even if it can be read by name: its writer is going to see the fence, and whoever lists the snapshots
+        // next, this session included, might not see the record.
+        if !self.repository.list("snapshots/")?.iter().any(|object| object.name == name) {
+            return Ok(Commitment::None);
+        }
         match self.repository.parsed(&name, None, |bytes| Snapshot::open(bytes, keys, session)) {
             // Whatever a newer program wrote was written to its end.
             Ok(Ok(_) | Err(FormatError::Newer { .. })) => Ok(Commitment::Made),

@@ -42,6 +42,8 @@ pub enum Look {
     FencesAtReclaim = 15,
     /// Whoever declares a session dead looks for its snapshot afterwards.
     SnapshotAfterFence = 16,
+    /// A session's segments can be seen by everybody before its snapshot can, and before its own object goes away.
+    SegmentsBeforeEnd = 17,
 }
 
 #[cfg(feature = "weakened")]

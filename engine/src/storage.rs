@@ -48,6 +48,11 @@ pub trait Storage: Send + Sync + Debug {
         Box::pin(async { Ok(None) })
     }
 
+    /// Returns when the listings of every client show what this one has put. At once where listings are never late.
+    fn settle(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Removes an object; a missing one is fine.
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>>;
 

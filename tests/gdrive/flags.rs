@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
-use heirloom_kit::{DriveEmulator, Late, block_on};
+use heirloom_kit::{DriveEmulator, DriveFault, Late, Trouble, block_on};
 
 use crate::{names, store, store_at};
 
@@ -53,6 +53,51 @@ fn a_listing_of_flags_waits_for_the_own_flag_and_then_settles() -> Result<()> {
         ensure!(start.elapsed() < Duration::from_millis(1900));
         Ok(())
     })
+}
+
+#[test]
+fn who_settles_waits_until_the_own_segments_are_seen_and_asks_nothing_otherwise() -> Result<()> {
+    let drive = DriveEmulator::start()?;
+    let store = store_at(&drive, "/r?settle=2")?;
+    block_on(async {
+        store.put("packs/a", Bytes::from_static(b"a")).await?;
+        ensure!(names(&store, "packs/").await? == ["packs/a"]);
+        drive.forget_requests();
+        store.settle().await?;
+        ensure!(drive.requests().is_empty(), "nothing was put that others must see");
+        drive.set_late(Late::Time(Duration::from_millis(300)));
+        store.put("index/a.0", Bytes::from_static(b"a")).await?;
+        let start = Instant::now();
+        store.settle().await?;
+        let first = start.elapsed();
+        ensure!(first >= Duration::from_millis(2250), "it settled after {first:?}");
+        let start = Instant::now();
+        store.settle().await?;
+        ensure!(start.elapsed() < Duration::from_millis(500), "it has settled");
+        Ok(())
+    })
+}
+
+#[test]
+fn a_segment_whose_answer_was_lost_is_waited_for_and_one_that_never_came_is_not() -> Result<()> {
+    for (trouble, waits) in
+        [(Trouble::LoseAnswer, true), (Trouble::Refuse(403, "insufficientPermissions"), false)]
+    {
+        let drive = DriveEmulator::start()?;
+        let store = store_at(&drive, "/r?settle=2")?;
+        block_on(async {
+            store.put("index/a.0", Bytes::from_static(b"a")).await?;
+            store.settle().await?;
+            drive.inject(DriveFault::new("upload", trouble));
+            ensure!(store.put("index/a.1", Bytes::from_static(b"b")).await.is_err());
+            let start = Instant::now();
+            store.settle().await?;
+            let waited = start.elapsed() >= Duration::from_secs(2);
+            ensure!(waited == waits, "it is there: {waits}");
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 #[test]

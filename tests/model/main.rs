@@ -41,6 +41,8 @@ struct Settings {
     twice: bool,
     /// Crowded schedules, of which only losses count.
     crowded: bool,
+    /// Crowded schedules on a store that lists late.
+    late: bool,
     left_out: Option<Look>,
 }
 
@@ -54,6 +56,7 @@ impl Settings {
             shrink: false,
             twice: false,
             crowded: false,
+            late: false,
             left_out: None,
         };
         for argument in arguments {
@@ -68,6 +71,10 @@ impl Settings {
                     (settings.replay, settings.shrink) = (true, true);
                 }
                 "crowded" => settings.crowded = value.parse()?,
+                "late" => {
+                    settings.late = value.parse()?;
+                    settings.crowded |= settings.late;
+                }
                 "without" => (settings.crowded, settings.left_out) = (true, Some(look(value)?)),
                 "replay" => {
                     settings.first = value.parse()?;
@@ -82,18 +89,26 @@ impl Settings {
 
 impl Settings {
     fn plan(&self, seed: u64) -> Plan {
-        if self.crowded { Plan::draw_crowded(seed) } else { Plan::draw(seed) }
+        // Only where listings are late segments are waited for.
+        let late = self.late || self.left_out == Some(Look::SegmentsBeforeEnd);
+        match (self.crowded, late) {
+            (true, true) => Plan::draw_late(seed),
+            (true, false) => Plan::draw_crowded(seed),
+            (false, _) => Plan::draw(seed),
+        }
     }
 
     fn search(&self) -> Search {
-        // What this one prevents is a doubt, not a loss.
-        let for_losses = self.crowded && self.left_out != Some(Look::SnapshotAfterFence);
+        // What these prevent is a doubt, or an index that is wrong before anybody relies on it.
+        let not_lost = [Look::SnapshotAfterFence, Look::SegmentsBeforeEnd];
+        let for_losses =
+            self.crowded && !self.left_out.is_some_and(|look| not_lost.contains(&look));
         Search { for_losses, with_log: self.replay }
     }
 }
 
 /// Every precaution, by name.
-const LOOKS: [Look; 16] = [
+const LOOKS: [Look; 17] = [
     Look::FencesOfSegments,
     Look::CondemnedAtStart,
     Look::CondemnedAtMerge,
@@ -110,6 +125,7 @@ const LOOKS: [Look; 16] = [
     Look::SnapshotsBeforeReclaim,
     Look::FencesAtReclaim,
     Look::SnapshotAfterFence,
+    Look::SegmentsBeforeEnd,
 ];
 
 fn look(name: &str) -> Result<Look> {

@@ -172,7 +172,7 @@ impl Plan {
     pub(crate) fn draw_crowded(seed: u64) -> Self {
         let mut random = start(seed);
         if !seed.is_multiple_of(3) {
-            return Self::draw_staged(random);
+            return Self::draw_staged(random, false);
         }
         let kind =
             Kind { crowded: true, calm: random.one_in(2), spread: *random.pick(&[1, 30, 100]) };
@@ -188,12 +188,21 @@ impl Plan {
 }
 
 impl Plan {
+    /// A schedule in stages on a store that lists late.
+    pub(crate) fn draw_late(seed: u64) -> Self {
+        Self::draw_staged(start(seed), true)
+    }
+
     /// First something is stored and forgotten, then several prune and write at once, slowly; at last somebody stores the
     /// same again, and relies on whatever the index says by then.
-    fn draw_staged(mut random: Random) -> Self {
+    fn draw_staged(mut random: Random, late: bool) -> Self {
         // Of a large file's content, the parent's list is taken over unseen.
         let large = *random.pick(&[12, 12, 2]);
-        let (begin, end) = *random.pick(&[(30, 150), (50, 200), (80, 300)]);
+        let (mut begin, mut end) = *random.pick(&[(30, 150), (50, 200), (80, 300)]);
+        if late {
+            // Everybody waits until his flags are seen.
+            (begin, end) = (6 * begin, 6 * end);
+        }
         let mut clients = vec![ClientPlan::draw_first(&mut random, large)];
         for _ in 0..2 + random.below(3) {
             clients.push(ClientPlan::draw_slow(&mut random, begin, large));
@@ -202,9 +211,9 @@ impl Plan {
             clients.push(ClientPlan::draw_last(&mut random, end, large));
         }
         Self {
-            late: false,
+            late,
             atomic: true,
-            folders: random.one_in(2),
+            folders: random.one_in(2) && !late,
             tiny: !random.one_in(4),
             clients,
             choices: random.next_u64(),

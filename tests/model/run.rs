@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use heirloom_engine::check::{self, CheckOptions, Finding, Standing, Weight};
-use heirloom_engine::id::NodeId;
+use heirloom_engine::id::{NodeId, PackId};
+use heirloom_engine::index::Trust;
 use heirloom_engine::progress::Progress;
 use heirloom_engine::repair::{self, Part, Repairer};
 use heirloom_engine::repository::{Repository, SessionNote};
@@ -100,6 +101,7 @@ fn check(world: &Arc<World>, images: &Images) -> Result<()> {
             continue;
         }
         check_restores(world, images, store)?;
+        check_index(world, images, store)?;
         for _ in 0..2 {
             let repository = observer(world, images, store)?;
             let thorough = PrunePlan { fences: true, unused: Unused::None };
@@ -125,6 +127,22 @@ fn check(world: &Arc<World>, images: &Images) -> Result<()> {
         ensure!(affected.is_none(), "two prunes leave {affected:?}");
         let leftovers = world.state().leftovers(store);
         ensure!(leftovers.is_empty(), "two prunes leave {leftovers:?}");
+    }
+    Ok(())
+}
+
+/// Whoever stores something now relies on nothing that is gone.
+fn check_index(world: &Arc<World>, images: &Images, store: usize) -> Result<()> {
+    let repository = observer(world, images, store)?;
+    let condemned = repository.generations()?;
+    let catalogue = repository.whole_catalogue()?;
+    let named = |pack: &PackId| condemned.lists.iter().any(|list| list.packs.contains(pack));
+    for (name, segment, trust) in catalogue.set().segments() {
+        let packs = (0..segment.packs()).filter_map(|pack| Some(segment.pack(pack)?.id));
+        let is_gone = |pack: &PackId| !catalogue.stored().contains_key(pack) && !named(pack);
+        if let (Trust::Trusted, Some(pack)) = (trust, packs.into_iter().find(is_gone)) {
+            bail!("{name} lists pack {pack}, which is gone and not condemned");
+        }
     }
     Ok(())
 }

@@ -19,6 +19,8 @@ pub(crate) const STEP_NS: i64 = 100_000_000;
 const START_NS: i64 = 1_800_000_000_000_000_000;
 /// Listings of a store that is late show an object after at most so much, to the first client ...
 const LATE_NS: i64 = 40 * STEP_NS;
+/// ... or now and then after so much, ...
+const VERY_LATE_NS: i64 = 200 * STEP_NS;
 /// ... and to all of them so much later. Who looks for flags of others waits as long.
 const SETTLE_NS: i64 = 20 * STEP_NS;
 /// A schedule that does not end by then does not end.
@@ -63,7 +65,7 @@ pub(crate) struct Client {
     pub(crate) calls: u32,
     /// The session that it announced last, as `sessions/` names it.
     pub(crate) session: String,
-    /// Own flags, by store and name, that somebody may not see yet, and when everybody does.
+    /// Own flags and segments, by store and name, that somebody may not see yet, and when everybody does.
     pub(crate) flags: Vec<(usize, String, i64)>,
 }
 
@@ -253,7 +255,8 @@ impl State {
         };
         let mut shown_ns = self.now_ns;
         if late {
-            let delay = self.random.below(LATE_NS as u64);
+            let limit = *self.random.pick(&[LATE_NS, LATE_NS, VERY_LATE_NS]);
+            let delay = self.random.below(limit as u64);
             shown_ns += if self.random.one_in(2) { delay as i64 } else { 0 };
         }
         let store = &mut self.stores[call.store];
@@ -267,8 +270,9 @@ impl State {
             object.shown_ns = object.shown_ns.min(before.shown_ns);
         }
         self.note_session(call);
-        let is_flag = FLAGS.iter().any(|folder| call.name.starts_with(folder));
-        if let (true, true, Some(client)) = (late, is_flag, self.clients.get_mut(call.client)) {
+        let mut awaited = FLAGS.iter().chain(&["index/"]);
+        let is_awaited = awaited.any(|folder| call.name.starts_with(folder));
+        if let (true, true, Some(client)) = (late, is_awaited, self.clients.get_mut(call.client)) {
             // The own listing shows it at `shown_ns` plus less than the settling time; then it settles. How late it was
             // for everybody does not matter: who put the other flag waits in the same way before it looks.
             let everybody_ns = shown_ns + 2 * SETTLE_NS;

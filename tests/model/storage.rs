@@ -99,6 +99,16 @@ impl Storage for SimStorage {
         })
     }
 
+    fn settle(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        Box::pin(async move {
+            let call = self.call("settle", "");
+            if self.world.plan.late && call.client != OBSERVER {
+                self.world.await_sight(call);
+            }
+            Ok(())
+        })
+    }
+
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {
         Box::pin(async move {
             let call = self.call("delete", name);

@@ -201,7 +201,7 @@ impl World {
         (state, result)
     }
 
-    /// On a store that lists late, whoever looks for flags waits until everybody can see the own ones.
+    /// On a store that lists late, whoever looks for flags waits until everybody can see the own ones, and the own segments.
     fn settle<'s>(
         &'s self,
         call: Call<'_>,
@@ -217,6 +217,14 @@ impl World {
         let now_ns = state.now_ns;
         state.clients[call.client].flags.retain(|(.., ns)| *ns > now_ns);
         state
+    }
+
+    /// Waits until everybody sees what this client put.
+    pub(crate) fn await_sight(&self, call: Call<'_>) {
+        let state = self.state();
+        if !state.is_over(call.client) {
+            drop(self.settle(call, state));
+        }
     }
 
     /// From here on nothing counts as struck.

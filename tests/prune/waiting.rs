@@ -32,7 +32,7 @@ fn note(started: i128) -> SessionNote {
     }
 }
 
-fn start(repository: &Repository) -> Result<Session<'_>> {
+pub(crate) fn start(repository: &Repository) -> Result<Session<'_>> {
     let note = note(repository.clock().now_ns());
     let progress = Arc::new(CollectedProgress::new());
     Ok(Session::start(repository, &note, Compression::default(), progress)?)

@@ -4,7 +4,8 @@
 //! holds where a listing shows everything that was put before it. Drive's listings come late. So a listing of flags is repeated
 //! until it shows this process's own, and once more after a settling time. That is enough if a flag does not appear to one client
 //! later than to another by more than the settling time, however late to both (docs/decisions/0007-own-drive-store.md has the
-//! proof). Listings of packs and index are no flags: what they lack is stored again, or looked up by name.
+//! proof). Own segments of the index are waited for like flags, so that whoever sees a session's flags sees what it put into the
+//! index before. Listings of packs and index do not wait: what they lack is stored again, or looked up by name.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,9 @@ use tokio::time::{Duration, Instant};
 
 /// Folders whose objects are flags of the protocol.
 const FOLDERS: [&str; 4] = ["condemned", "fences", "sessions", "snapshots"];
+
+/// Its objects are waited for, but its listings wait for nothing.
+const INDEX: &str = "index";
 
 /// Older flags are visible for everybody; nobody waits for them.
 const RECENT: Duration = Duration::from_mins(10);
@@ -43,12 +47,15 @@ pub(super) fn is_flag_folder(folder: &str) -> bool {
 }
 
 impl Flags {
-    /// Notes an object that was put.
+    /// Notes an object that is being put.
     pub(super) fn put(&self, name: &str, id: &str, now: Instant) {
         let folder = name.split_once('/').map_or("", |(folder, _)| folder);
-        if is_flag_folder(folder) {
+        if is_flag_folder(folder) || folder == INDEX {
             let (name, id) = (name.to_owned(), id.to_owned());
-            self.flags().push(Flag { name, id, put: now, seen: None });
+            let mut flags = self.flags();
+            // Another attempt.
+            flags.retain(|flag| flag.id != id);
+            flags.push(Flag { name, id, put: now, seen: None });
         }
     }
 
@@ -125,6 +132,20 @@ mod tests {
         let settled = first + SETTLE;
         flags.drop_settled(SETTLE, settled);
         assert_eq!(flags.sight(SETTLE, settled), Sight::From(settled));
+    }
+
+    #[test]
+    fn a_segment_is_waited_for_and_a_second_attempt_is_no_second_flag() {
+        let now = Instant::now();
+        let flags = Flags::default();
+        for _ in 0..2 {
+            flags.put("index/a.0", "1", now);
+        }
+        assert_eq!(flags.folders(now), BTreeSet::from(["index".to_owned()]));
+        assert_eq!(flags.missing().len(), 1);
+        assert_eq!(flags.sight(SETTLE, now), Sight::Missing);
+        flags.shown("1", now);
+        assert_eq!(flags.sight(SETTLE, now), Sight::From(now + SETTLE));
     }
 
     #[test]

@@ -55,9 +55,12 @@ impl Drive {
         for _ in 0..2 {
             let target = self.folders.target(&self.api, &self.ids, folder).await?;
             let mut claim = self.ids.claim(&self.api, name).await?;
+            // Beforehand: if the answer is lost, it may be there all the same.
+            self.flags.put(name, &claim.attempt.id, Instant::now());
             let upload = Upload { name: title, folder: &target, bytes: bytes.clone() };
             match upload.run(&self.api, &mut claim.attempt).await? {
                 Uploaded::Whole(file) => {
+                    // Once more: a listing meanwhile may have taken it for removed.
                     self.flags.put(name, &file.id, Instant::now());
                     self.copies.add(name, Copy::of(file));
                     claim.finish();
@@ -65,10 +68,12 @@ impl Drive {
                 }
                 Uploaded::NoFolder => claim.attempt.session = None,
                 Uploaded::InTrash => {
+                    self.flags.deleted(name);
                     self.api.remove(&claim.attempt.id).await?;
                     claim.finish();
                 }
                 Uploaded::Damaged => {
+                    self.flags.deleted(name);
                     self.api.remove(&claim.attempt.id).await?;
                     claim.finish();
                     return Err(nonsense("other bytes arrived at Google Drive than were sent"));
@@ -224,17 +229,30 @@ impl Drive {
         Ok(())
     }
 
-    /// Everything in a folder. Of flags, only when everybody sees those of this process.
+    /// Everything in a folder. Of flags, only when everybody sees what this process put.
     async fn list_folder(&self, folder: &str) -> Result<Vec<Listed>, HttpError> {
-        if !is_flag_folder(folder) {
-            return Ok(self.listed(self.scan(&BTreeSet::from([folder.to_owned()])).await?));
-        }
+        let mut found = if is_flag_folder(folder) {
+            self.list_settled(Some(folder)).await?
+        } else {
+            self.scan(&BTreeSet::from([folder.to_owned()])).await?
+        };
+        found.retain(|name, _| name == folder);
+        Ok(self.listed(found))
+    }
+
+    /// Waits until everybody sees what this process put, and then lists a folder, if one is asked for.
+    async fn list_settled(
+        &self,
+        folder: Option<&str>,
+    ) -> Result<BTreeMap<String, Vec<File>>, HttpError> {
         let deadline = Instant::now() + PATIENCE;
         let mut pause = FIRST_PAUSE;
         loop {
             let mut wanted = self.flags.folders(Instant::now());
-            wanted.insert(folder.to_owned());
-            let mut found = self.scan(&wanted).await?;
+            let is_shown = wanted.is_empty() && self.folders.all_seen();
+            wanted.extend(folder.map(str::to_owned));
+            let idle = folder.is_none() && is_shown;
+            let found = if idle { BTreeMap::new() } else { self.scan(&wanted).await? };
             let now = Instant::now();
             for file in found.values().flatten() {
                 self.flags.shown(&file.id, now);
@@ -243,8 +261,7 @@ impl Drive {
                 Sight::From(time) if self.folders.all_seen() => {
                     if time <= now {
                         self.flags.drop_settled(self.settle, now);
-                        found.retain(|name, _| name == folder);
-                        return Ok(self.listed(found));
+                        return Ok(found);
                     }
                     time::sleep_until(time).await;
                 }
@@ -357,6 +374,13 @@ impl Storage for Drive {
             Ok(stream::iter(listed).map(Ok))
         };
         stream::once(entries).try_flatten().boxed()
+    }
+
+    fn settle(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        Box::pin(async move {
+            let call = Call { operation: "list", object: "index/" };
+            self.list_settled(None).await.map(drop).map_err(|e| storage_error(call, e))
+        })
     }
 
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {

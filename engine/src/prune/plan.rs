@@ -72,7 +72,7 @@ pub struct PrunePlan {
     pub in_flight: u64,
     /// Packs that were condemned earlier.
     pub condemned: u64,
-    /// The index is damaged, or does not list packs that are needed: it is written anew from their own tables.
+    /// The index is damaged, lists packs that are gone, or does not list packs that are needed: it is written anew.
     pub reindex: bool,
     /// Sessions that have not ended. What is condemned waits for them.
     pub running: Vec<Running>,
@@ -128,7 +128,8 @@ pub(super) fn make(
     };
     plan.problems.extend(catalogue.problems());
     plan.reindex = !damaged_segments(&plan.problems, &survey.running).is_empty()
-        || usage.uses_unindexed(catalogue.set());
+        || usage.uses_unindexed(catalogue.set())
+        || lists_gone(catalogue);
     let free = free_packs(catalogue, &usage, &survey.running);
     plan.in_flight = usage.packs.iter().filter(|pack| pack.usable).count().try_into().unwrap_or(0);
     plan.in_flight -= u64::try_from(free.len()).unwrap_or(0);
@@ -143,6 +144,16 @@ pub(super) fn damaged_segments(problems: &[Problem], running: &[Running]) -> Vec
     let damaged = |problem: &Problem| problem.damaged_object().and_then(SegmentName::parse);
     let ended = |name: &SegmentName| running.iter().all(|session| session.id != name.session);
     problems.iter().filter_map(damaged).filter(ended).collect()
+}
+
+/// Whether writers might rely on a pack that the store does not have. A list of packs comes after the index, and a pack
+/// before the segment that lists it; so it was deleted. Whatever is needed of it was found elsewhere.
+fn lists_gone(catalogue: &Catalogue) -> bool {
+    let trusted = catalogue.set().segments().filter(|(.., trust)| *trust == Trust::Trusted);
+    let gone = |pack: PackId| !catalogue.stored().contains_key(&pack);
+    trusted.into_iter().any(|(_, segment, _)| {
+        (0..segment.packs()).any(|pack| segment.pack(pack).is_some_and(|pack| gone(pack.id)))
+    })
 }
 
 /// Packs that no running session may be counting on without anybody else knowing: those that it uploaded are listed

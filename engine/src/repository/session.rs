@@ -13,7 +13,7 @@ use super::{Repository, RepositoryError, Saying, Snapshots};
 use crate::cache::ClientState;
 use crate::clock::random;
 use crate::crypto::{Keys, ObjectKind, padded_map};
-use crate::error::{ErrorKind, Problem};
+use crate::error::{ErrorKind, Problem, StorageError};
 use crate::id::{BlobPrefix, ClientId, ContentId, NodeId, PackId, SessionId};
 use crate::index::{IndexSet, SegmentName};
 use crate::looks::{Look, is_left_out};
@@ -290,9 +290,26 @@ impl<'r> Session<'r> {
         };
         let names = superseded.iter().map(ToString::to_string);
         let failed = names.into_iter().find_map(|name| refused(&name));
-        if failed != Some(ErrorKind::PermissionDenied) {
-            refused(&format!("sessions/{}", self.id));
+        if failed == Some(ErrorKind::PermissionDenied) {
+            return;
         }
+        let object = format!("sessions/{}", self.id);
+        match self.let_segments_be_seen() {
+            Ok(()) => drop(refused(&object)),
+            Err(source) => {
+                self.shared.progress.problem(&Problem::NotDeleted { object, source });
+            }
+        }
+    }
+
+    /// Whoever sees the snapshot, or that the session object is gone, takes the session for ended, and its segments for
+    /// known: they may list packs that are about to be deleted.
+    fn let_segments_be_seen(&self) -> Result<(), StorageError> {
+        if is_left_out(Look::SegmentsBeforeEnd) {
+            return Ok(());
+        }
+        let runtime = &self.repository.context.runtime;
+        runtime.block_on(self.repository.storage.settle())
     }
 
     /// Waits until every blob is in the store. Returns the bytes that this took.
@@ -306,7 +323,7 @@ impl<'r> Session<'r> {
     /// for an earlier snapshot keeps what that one cost.
     pub fn commit(mut self, record: Record) -> Result<Committed, RepositoryError> {
         let committed = self.try_commit(record);
-        if committed.is_err() && !self.half_done {
+        if committed.is_err() && !self.half_done && self.let_segments_be_seen().is_ok() {
             // Only a courtesy: a session object that stays blocks nobody.
             drop(self.repository.delete(&format!("sessions/{}", self.id)));
         }
@@ -319,6 +336,7 @@ impl<'r> Session<'r> {
         let segments = Arc::clone(&self.shared.segments);
         let (index_bytes, superseded) = segments.finish(&self.shared, merged, merged_names)?;
         stored_bytes += index_bytes;
+        self.let_segments_be_seen()?;
         self.chain(&mut record);
         if record.original.is_none() {
             record.stats.new_bytes = self.fresh_bytes;

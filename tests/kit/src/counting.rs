@@ -108,6 +108,10 @@ impl Storage for CountingStorage {
         })
     }
 
+    fn settle(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        self.inner.settle()
+    }
+
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {
         self.note("delete", name, |counts| counts.deletes += 1);
         self.inner.delete(name)

@@ -60,6 +60,11 @@ impl Storage for HookStorage {
         self.inner.folders()
     }
 
+    fn settle(&self) -> BoxFuture<'_, Result<(), StorageError>> {
+        (self.hook)("settle", "");
+        self.inner.settle()
+    }
+
     fn delete<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<(), StorageError>> {
         (self.hook)("delete", name);
         self.inner.delete(name)
