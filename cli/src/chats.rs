@@ -1,31 +1,36 @@
 //! Looking into the conversations of a snapshot.
 
-mod export;
+pub(crate) mod export;
 mod failure;
 mod list;
 mod search;
 mod show;
 mod snapshot_files;
-mod words;
+pub(crate) mod words;
 
 use std::sync::Arc;
 
-use heirloom_chats::crypt::Unlocked;
+use heirloom_chats::crypt::{Key, Unlocked};
 use heirloom_chats::error::ChatError;
 use heirloom_chats::files::Files;
+use heirloom_chats::merge::{Merged, Union, merge};
 use heirloom_chats::model::{Conversation, Remark, Time};
 use heirloom_chats::reader::{Chats, open_all};
+use heirloom_engine::id::NodeId;
+use heirloom_engine::repository::Repository;
 use heirloom_engine::snapshot::Selector;
 use heirloom_engine::view::Reader;
 
 pub(crate) use self::failure::{ChatsFailure, message};
 use self::snapshot_files::SnapshotFiles;
+pub(crate) use self::snapshot_files::path_below;
 use crate::args::chats::{ChatsAction, ChatsArgs, ChatsKeyArgs};
+use crate::chat_changes;
 use crate::commands::choose;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::keyring;
-pub(crate) use crate::keyring::keys;
+use crate::output::Output;
 use crate::settings::Settings;
 use crate::store::Store;
 
@@ -41,15 +46,110 @@ pub(crate) fn run(settings: &Settings, arguments: &ChatsArgs) -> Result<Exit, Fa
         ChatsAction::Search(arguments) => search::run(settings, arguments),
         ChatsAction::Export(arguments) => export::run(settings, arguments),
         ChatsAction::Key(arguments) => keyring::run(settings, arguments),
+        ChatsAction::Timeline(arguments) => chat_changes::timeline(settings, arguments),
+        ChatsAction::Diff(arguments) => chat_changes::diff(settings, arguments),
+        ChatsAction::Recover(arguments) => chat_changes::recover(settings, arguments),
+        ChatsAction::Verify(arguments) => chat_changes::verify(settings, arguments),
     }
 }
 
-/// Everything that was found, the first names of conversations first, and what must be said about it.
+/// What is in one snapshot.
+pub(crate) struct Seen {
+    pub(crate) places: Vec<Box<dyn Chats>>,
+    /// Each once, the last one spoken in first.
+    pub(crate) conversations: Vec<Merged>,
+    /// What could not be understood.
+    pub(crate) faults: Vec<ChatError>,
+}
+
+impl Seen {
+    /// Looks through a folder of a snapshot.
+    pub(crate) fn of(
+        reader: &Reader,
+        root: NodeId,
+        key: Vec<u8>,
+        keys: &[Key],
+    ) -> Result<Self, Failure> {
+        let files = files(reader, root, key);
+        let mut faults = Vec::new();
+        let files: Arc<dyn Files> = Arc::new(
+            Unlocked::new(files, keys, &mut |fault| faults.push(fault)).map_err(Failure::System)?,
+        );
+        let places = open_all(&files, &mut |fault| faults.push(fault));
+        let mut found = Vec::new();
+        for (number, place) in places.iter().enumerate() {
+            match place.conversations() {
+                Ok(all) => found.extend(all.into_iter().map(|one| (number, one))),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let mut conversations = merge(&places, found);
+        let last = |one: &Merged| one.conversation.last.map(Time::millis);
+        conversations.sort_by(|a, b| {
+            last(b).cmp(&last(a)).then_with(|| a.conversation.name.cmp(&b.conversation.name))
+        });
+        Ok(Self { places, conversations, faults })
+    }
+
+    /// The messages of one conversation; what cannot be read of it is told.
+    pub(crate) fn union<'a>(&'a self, output: Output, one: &'a Merged) -> (Union<'a>, Exit) {
+        let (union, fault) = one.union(&self.places);
+        (union, words::tell_fault(output, fault))
+    }
+
+    pub(crate) fn tell(&self, output: Output) -> Exit {
+        for fault in &self.faults {
+            let (text, fields) = words::fault(fault);
+            output.warning(words::fault_id(fault), &text, fields);
+        }
+        for place in &self.places {
+            for remark in &place.found().remarks {
+                // What a database of that age never had is for those who ask.
+                if matches!(remark, Remark::Absent { .. }) && output.verbose == 0 {
+                    continue;
+                }
+                let (text, fields) = words::remark(place.found(), remark);
+                output.warning("chats.remark", &text, fields);
+            }
+        }
+        if self.faults.is_empty() { Exit::Success } else { Exit::Warnings }
+    }
+
+    /// The one conversation that a name means.
+    pub(crate) fn one(&self, name: &str) -> Result<&Merged, Failure> {
+        named(&self.conversations, name)
+    }
+}
+
+/// The one conversation of several that a name means.
+pub(crate) fn named<'a>(all: &'a [Merged], name: &str) -> Result<&'a Merged, Failure> {
+    let lower = name.to_lowercase();
+    let ways: [&dyn Fn(&Conversation) -> bool; 3] = [
+        &|one| one.id == name || one.name == name,
+        &|one| one.name.to_lowercase() == lower,
+        &|one| one.name.to_lowercase().contains(&lower) || one.id.contains(name),
+    ];
+    for way in ways {
+        let mut fitting = all.iter().filter(|one| way(&one.conversation));
+        let Some(first) = fitting.next() else { continue };
+        let others = fitting.filter(|other| other.conversation.id != first.conversation.id);
+        let candidates: Vec<String> = std::iter::once(first)
+            .chain(others)
+            .take(CANDIDATES_MAX)
+            .map(|one| format!("{} ({})", one.conversation.id, one.conversation.name))
+            .collect();
+        if candidates.len() == 1 {
+            return Ok(first);
+        }
+        return Err(ChatsFailure::Ambiguous { name: name.to_owned(), candidates }.into());
+    }
+    Err(ChatsFailure::NoSuchChat { name: name.to_owned() }.into())
+}
+
+/// One snapshot, and where it was asked for.
 struct Opened {
     store: Store,
-    places: Vec<Box<dyn Chats>>,
-    /// With the place that each is in, the last one spoken in first.
-    conversations: Vec<(usize, Conversation)>,
+    seen: Seen,
     exit: Exit,
 }
 
@@ -57,75 +157,24 @@ impl Opened {
     fn new(settings: &Settings, selector: &Selector, keys: &ChatsKeyArgs) -> Result<Self, Failure> {
         let store = Store::locate(settings)?;
         let repository = store.open(settings)?;
-        let keys = self::keys(settings, &repository, keys)?;
+        let keys = keyring::keys(settings, &repository, keys)?;
         let (snapshots, exit) = choose::all(&repository, settings.output)?;
         let root = choose::one(&snapshots.taken, selector)?.record.root;
-        let reader = Reader::new(Arc::new(repository), CONTENT_BYTES);
-        let files: Arc<dyn Files> = Arc::new(SnapshotFiles { reader, root, key: selector.key() });
-        let mut faults = Vec::new();
-        let files: Arc<dyn Files> = Arc::new(
-            Unlocked::new(files, &keys, &mut |fault| faults.push(fault))
-                .map_err(Failure::System)?,
-        );
-        let places = open_all(&files, &mut |fault| faults.push(fault));
-        let mut conversations = Vec::new();
-        for (number, place) in places.iter().enumerate() {
-            match place.conversations() {
-                Ok(found) => conversations.extend(found.into_iter().map(|one| (number, one))),
-                Err(fault) => faults.push(fault),
-            }
-        }
-        let last = |(_, one): &(usize, Conversation)| one.last.map(Time::millis);
-        conversations.sort_by(|a, b| last(b).cmp(&last(a)).then_with(|| a.1.name.cmp(&b.1.name)));
-        let mut opened = Self { store, places, conversations, exit };
-        opened.tell(settings, &faults);
-        if opened.conversations.is_empty() {
+        let reader = reader(repository);
+        let seen = Seen::of(&reader, root, selector.key(), &keys)?;
+        let exit = choose::worse(exit, seen.tell(settings.output));
+        if seen.conversations.is_empty() {
             return Err(ChatsFailure::None.into());
         }
-        Ok(opened)
+        Ok(Self { store, seen, exit })
     }
+}
 
-    fn tell(&mut self, settings: &Settings, faults: &[ChatError]) {
-        for fault in faults {
-            let (text, fields) = words::fault(fault);
-            settings.output.warning(words::fault_id(fault), &text, fields);
-            self.exit = choose::worse(self.exit, Exit::Warnings);
-        }
-        for place in &self.places {
-            for remark in &place.found().remarks {
-                // What a database of that age never had is for those who ask.
-                if matches!(remark, Remark::Absent { .. }) && settings.output.verbose == 0 {
-                    continue;
-                }
-                let (text, fields) = words::remark(place.found(), remark);
-                settings.output.warning("chats.remark", &text, fields);
-            }
-        }
-    }
+/// A folder of a snapshot as the readers of conversations want it.
+pub(crate) fn files(reader: &Reader, root: NodeId, key: Vec<u8>) -> Arc<dyn Files> {
+    Arc::new(SnapshotFiles { reader: reader.clone(), root, key })
+}
 
-    /// The one conversation that a name means.
-    fn one(&self, name: &str) -> Result<(&dyn Chats, &Conversation), Failure> {
-        let lower = name.to_lowercase();
-        let ways: [&dyn Fn(&Conversation) -> bool; 3] = [
-            &|one| one.id == name || one.name == name,
-            &|one| one.name.to_lowercase() == lower,
-            &|one| one.name.to_lowercase().contains(&lower) || one.id.contains(name),
-        ];
-        for way in ways {
-            let mut fitting = self.conversations.iter().filter(|(_, one)| way(one));
-            let Some((place, first)) = fitting.next() else { continue };
-            // The same conversation in two places is one: the place that was spoken in last is shown.
-            let others: Vec<_> = fitting.filter(|(_, other)| other.id != first.id).collect();
-            if others.is_empty() {
-                let place = self.places.get(*place).map(Box::as_ref);
-                return place.map(|place| (place, first)).ok_or_else(|| ChatsFailure::None.into());
-            }
-            let all = std::iter::once(first).chain(others.iter().map(|(_, other)| other));
-            let candidates =
-                all.take(CANDIDATES_MAX).map(|one| format!("{} ({})", one.id, one.name));
-            let (name, candidates) = (name.to_owned(), candidates.collect());
-            return Err(ChatsFailure::Ambiguous { name, candidates }.into());
-        }
-        Err(ChatsFailure::NoSuchChat { name: name.to_owned() }.into())
-    }
+pub(crate) fn reader(repository: Repository) -> Reader {
+    Reader::new(Arc::new(repository), CONTENT_BYTES)
 }

@@ -5,6 +5,7 @@
 
 mod args;
 mod browse;
+mod chat_changes;
 mod chats;
 mod commands;
 mod exit;

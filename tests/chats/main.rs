@@ -1,5 +1,10 @@
-//! Conversations as messengers leave them: real files of public projects, which `HEIRLOOM_FIXTURES` names and nobody ships, and files that are made here.
+//! Conversations as messengers leave them: of phones that are made here, through the program; and real files of public projects, which `HEIRLOOM_FIXTURES` names and nobody ships.
 
+mod days;
+mod desk;
 mod disk;
 mod encrypted;
+mod merging;
+mod phones;
 mod taken;
+mod verifying;

@@ -11,6 +11,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use heirloom_engine::snapshot::Selector;
 use jiff::Timestamp;
 
+use super::chats_history::{ChatsDiffArgs, ChatsRecoverArgs, ChatsTimelineArgs, ChatsVerifyArgs};
 use super::keyring::KeyringArgs;
 use super::values;
 
@@ -34,6 +35,14 @@ pub(crate) enum ChatsAction {
     Export(ChatsExportArgs),
     /// Keep the keys of encrypted backups in the repository
     Key(KeyringArgs),
+    /// Say what changed in them from snapshot to snapshot
+    Timeline(ChatsTimelineArgs),
+    /// Say what changed in them between two snapshots
+    Diff(ChatsDiffArgs),
+    /// Get back what older snapshots have and the newest has not
+    Recover(ChatsRecoverArgs),
+    /// Check that they and their files are complete and can be read
+    Verify(ChatsVerifyArgs),
 }
 
 /// Where to look.

@@ -9,12 +9,13 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use heirloom_chats::error::ChatError;
+use heirloom_chats::merge::Union;
 use heirloom_chats::model::{Conversation, Message};
-use heirloom_chats::reader::{Chats, Range};
+use heirloom_chats::reader::Range;
 use serde_json::json;
 
 use self::html::Pages;
-use self::media::{MediaFolder, Saved};
+pub(crate) use self::media::{MediaFolder, Saved};
 use super::{ChatsFailure, Opened, words};
 use crate::args::chats::{ChatsExportArgs, ExportFormat};
 use crate::commands::choose;
@@ -34,17 +35,19 @@ struct Written {
 
 pub(super) fn run(settings: &Settings, arguments: &ChatsExportArgs) -> Result<Exit, Failure> {
     let opened = Opened::new(settings, &arguments.place.snapshot, &arguments.place.keys)?;
-    let (place, conversation) = opened.one(&arguments.chat)?;
+    let one = opened.seen.one(&arguments.chat)?;
+    let (union, told) = opened.seen.union(settings.output, one);
+    let conversation = &one.conversation;
     let target = Target::new(&arguments.target)?;
     let range = super::show::range(conversation, (arguments.since, arguments.until), None);
     let mut media = (!arguments.no_media).then(|| MediaFolder::new(&target.0));
     let mut sink = target.sink(arguments.format, conversation)?;
     let mut written = Written::default();
-    let read = write(place, conversation, range, &mut |message| {
+    let read = write(&union, range, &mut |message| {
         let mut saved = Vec::with_capacity(message.media.len());
         for one in &message.media {
             let file =
-                media.as_mut().map_or(Ok(Saved::LeftOut), |folder| folder.save(place, one))?;
+                media.as_mut().map_or(Ok(Saved::LeftOut), |folder| folder.save(&union, one))?;
             written.media += u64::from(matches!(file, Saved::File { .. }));
             written.missing += u64::from(matches!(file, Saved::Missing));
             saved.push(file);
@@ -54,20 +57,19 @@ pub(super) fn run(settings: &Settings, arguments: &ChatsExportArgs) -> Result<Ex
     });
     let fault = read.map_err(|error| target.failure(error))?;
     sink.finish().map_err(|error| target.failure(error))?;
-    let exit = words::tell_fault(settings.output, fault);
+    let exit = choose::worse(told, words::tell_fault(settings.output, fault));
     tell(settings, &opened, (conversation, &target.0), written)?;
     Ok(choose::worse(opened.exit, exit))
 }
 
 /// What could not be read ends the export where it is; what could not be written is no export.
 fn write(
-    place: &dyn Chats,
-    conversation: &Conversation,
+    union: &Union<'_>,
     range: Range,
     take: &mut dyn FnMut(Message) -> io::Result<()>,
 ) -> io::Result<Option<ChatError>> {
     let mut broken = None;
-    let read = place.messages(&conversation.id, range, &mut |message| {
+    let read = union.messages(range, &mut |message| {
         broken = take(message).err();
         broken.is_none()
     });
@@ -89,7 +91,7 @@ fn tell(
         parts.push(format!("{} that the snapshot does not have", written.missing));
     }
     let text = parts.join(", ");
-    output.done(&format!("{text} in {}", crate::render::names::path(target)))?;
+    output.done(&format!("{text} in {}\n", crate::render::names::path(target)))?;
     opened.store.tell_traffic(output)?;
     let fields = json!({
         "conversation": conversation.id,
@@ -101,11 +103,19 @@ fn tell(
     output.event(Event::Summary, "chats.exported", opened.store.with_traffic(fields))
 }
 
+/// The snapshot that messages come from, where there are several.
+pub(crate) struct Origin {
+    /// Its id.
+    pub(crate) snapshot: String,
+    /// In words.
+    pub(crate) words: String,
+}
+
 /// A folder that was empty, or was not there.
-struct Target(PathBuf);
+pub(crate) struct Target(pub(crate) PathBuf);
 
 impl Target {
-    fn new(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn new(path: &Path) -> Result<Self, Failure> {
         let target = Self(path.to_owned());
         let made = fs::create_dir_all(path).and_then(|()| fs::read_dir(path)?.next().transpose());
         match made {
@@ -115,11 +125,11 @@ impl Target {
         }
     }
 
-    fn failure(&self, source: io::Error) -> Failure {
+    pub(crate) fn failure(&self, source: io::Error) -> Failure {
         ChatsFailure::Export { path: self.0.clone(), source }.into()
     }
 
-    fn sink(
+    pub(crate) fn sink(
         &self,
         format: ExportFormat,
         conversation: &Conversation,
@@ -139,7 +149,10 @@ impl Target {
 }
 
 /// Takes messages in order.
-trait Sink {
+pub(crate) trait Sink {
+    /// The messages from here on come from this snapshot, which is not the one that the others come from.
+    fn origin(&mut self, origin: &Origin) -> io::Result<()>;
+
     fn message(&mut self, message: &Message, media: &[Saved]) -> io::Result<()>;
 
     fn finish(&mut self) -> io::Result<()>;

@@ -1,5 +1,6 @@
 //! `heirloom chats list`.
 
+use heirloom_chats::model::Found;
 use serde_json::json;
 
 use super::{Opened, words};
@@ -14,7 +15,8 @@ use crate::settings::Settings;
 pub(super) fn run(settings: &Settings, arguments: &ChatsListArgs) -> Result<Exit, Failure> {
     let opened = Opened::new(settings, &arguments.snapshot, &arguments.keys)?;
     let output = settings.output;
-    let mut table = Table::new(&[
+    let is_in_several = opened.seen.conversations.iter().any(|one| one.parts.len() > 1);
+    let mut columns = vec![
         ("Conversation", Side::Left),
         ("App", Side::Left),
         ("Kind", Side::Left),
@@ -22,23 +24,25 @@ pub(super) fn run(settings: &Settings, arguments: &ChatsListArgs) -> Result<Exit
         ("Media", Side::Right),
         ("First", Side::Left),
         ("Last", Side::Left),
-    ]);
+    ];
+    columns.extend(is_in_several.then_some(("In", Side::Left)));
+    let mut table = Table::new(&columns);
     let mut messages = 0;
-    for (place, conversation) in &opened.conversations {
-        messages += conversation.messages;
-        table.row(&words::row(conversation));
-        let place = opened.places.get(*place).map(|place| place.found());
-        output.event(
-            Event::File,
-            "chats.conversation",
-            words::conversation_fields(conversation, place),
-        )?;
+    for one in &opened.seen.conversations {
+        messages += one.conversation.messages;
+        let places = one.parts.iter().filter_map(|(place, _)| opened.seen.places.get(*place));
+        let places: Vec<&Found> = places.map(|place| place.found()).collect();
+        let mut row = words::row(&one.conversation);
+        row.extend(is_in_several.then(|| words::places(&places)));
+        table.row(&row);
+        let fields = words::conversation_fields(&one.conversation, &places);
+        output.event(Event::File, "chats.conversation", fields)?;
     }
     output.text(&table.render())?;
-    let conversations = opened.conversations.len();
+    let conversations = opened.seen.conversations.len();
     let sum =
         counted(u64::try_from(conversations).unwrap_or(u64::MAX), "conversation", "conversations");
-    output.done(&format!("{sum}, {}", counted(messages, "message", "messages")))?;
+    output.done(&format!("{sum}, {}\n", counted(messages, "message", "messages")))?;
     opened.store.tell_traffic(output)?;
     let fields = json!({ "conversations": conversations, "messages": messages });
     output.event(Event::Summary, "chats.listed", opened.store.with_traffic(fields))?;

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write as _};
 
+use heirloom_chats::error::ChatError;
+use heirloom_chats::merge::Merged;
 use heirloom_chats::model::Message;
 use heirloom_chats::needle::Needle;
-use heirloom_chats::reader::Range;
+use heirloom_chats::reader::{Chats, Range};
 use serde_json::json;
 
-use super::{Opened, words};
+use super::{Opened, Seen, words};
 use crate::args::chats::ChatsSearchArgs;
 use crate::commands::choose;
 use crate::exit::Exit;
@@ -20,22 +22,27 @@ use crate::settings::Settings;
 pub(super) fn run(settings: &Settings, arguments: &ChatsSearchArgs) -> Result<Exit, Failure> {
     let opened = Opened::new(settings, &arguments.place.snapshot, &arguments.place.keys)?;
     let (output, needle) = (settings.output, Needle::new(&arguments.text));
-    let names: HashMap<&str, &str> =
-        opened.conversations.iter().map(|(_, one)| (one.id.as_str(), one.name.as_str())).collect();
     let mut hits = Hits { output, stdout: BufWriter::new(io::stdout()), found: 0, broken: None };
     let mut exit = opened.exit;
-    if let Some(chat) = &arguments.chat {
-        let (place, conversation) = opened.one(chat)?;
-        let read = place.messages(&conversation.id, Range::default(), &mut |message| {
+    let seen = &opened.seen;
+    let mut one_by_one = |one: &Merged| {
+        let (union, exit) = seen.union(output, one);
+        let conversation = &one.conversation;
+        let read = union.messages(Range::default(), &mut |message| {
             !needle.is_in_message(&message)
                 || hits.show(&conversation.id, &conversation.name, &message)
         });
-        exit = choose::worse(exit, words::tell_fault(output, read.err()));
+        choose::worse(exit, words::tell_fault(output, read.err()))
+    };
+    if let Some(chat) = &arguments.chat {
+        exit = choose::worse(exit, one_by_one(seen.one(chat)?));
     } else {
-        for place in &opened.places {
-            let read = place.search(&needle, &mut |id, message| {
-                hits.show(id, names.get(id).copied().unwrap_or(id), &message)
-            });
+        // What is in several places is told once.
+        for one in seen.conversations.iter().filter(|one| one.parts.len() > 1) {
+            exit = choose::worse(exit, one_by_one(one));
+        }
+        for (number, place) in seen.places.iter().enumerate() {
+            let read = search_place(seen, (number, place.as_ref()), &needle, &mut hits);
             exit = choose::worse(exit, words::tell_fault(output, read.err()));
         }
     }
@@ -43,11 +50,34 @@ pub(super) fn run(settings: &Settings, arguments: &ChatsSearchArgs) -> Result<Ex
         return Err(Failure::Output(error));
     }
     hits.stdout.flush().map_err(Failure::Output)?;
-    output.done(&counted(hits.found, "message", "messages"))?;
+    output.done(&format!("{}\n", counted(hits.found, "message", "messages")))?;
     opened.store.tell_traffic(output)?;
     let fields = opened.store.with_traffic(json!({ "messages": hits.found }));
     output.event(Event::Summary, "chats.searched", fields)?;
     Ok(if hits.found == 0 { choose::worse(exit, Exit::NothingToDo) } else { exit })
+}
+
+/// Conversations that are in this place alone.
+fn search_place(
+    seen: &Seen,
+    (number, place): (usize, &dyn Chats),
+    needle: &Needle,
+    hits: &mut Hits,
+) -> Result<(), ChatError> {
+    let parts = seen.conversations.iter().flat_map(|one| {
+        let is_alone = one.parts.len() == 1;
+        one.parts.iter().map(move |(place, part)| (*place, part, is_alone))
+    });
+    let here = parts.filter(|(place, _, _)| *place == number);
+    let names: HashMap<&str, (&str, bool)> =
+        here.map(|(_, part, is_alone)| (&*part.id, (&*part.name, is_alone))).collect();
+    if !names.is_empty() && !names.values().any(|(_, is_alone)| *is_alone) {
+        return Ok(());
+    }
+    place.search(needle, &mut |id, message| {
+        let (name, is_alone) = names.get(id).copied().unwrap_or((id, true));
+        !is_alone || hits.show(id, name, &message)
+    })
 }
 
 struct Hits {

@@ -18,15 +18,17 @@ use crate::settings::Settings;
 
 pub(super) fn run(settings: &Settings, arguments: &ChatsShowArgs) -> Result<Exit, Failure> {
     let opened = Opened::new(settings, &arguments.place.snapshot, &arguments.place.keys)?;
-    let (place, conversation) = opened.one(&arguments.chat)?;
     let output = settings.output;
+    let one = opened.seen.one(&arguments.chat)?;
+    let (union, exit) = opened.seen.union(output, one);
+    let conversation = &one.conversation;
     let tail = arguments.tail.map(std::num::NonZeroU64::get);
     let range = range(conversation, (arguments.since, arguments.until), tail);
     output.text(&words::heading(conversation))?;
     let mut stdout = BufWriter::with_capacity(64 << 10, io::stdout());
     let mut day = None;
     let (mut shown, mut broken) = (0_u64, None);
-    let read = place.messages(&conversation.id, range, &mut |message: Message| {
+    let read = union.messages(range, &mut |message: Message| {
         shown += 1;
         let text = if output.json {
             let mut line = output::object_text(
@@ -46,7 +48,7 @@ pub(super) fn run(settings: &Settings, arguments: &ChatsShowArgs) -> Result<Exit
         return Err(Failure::Output(error));
     }
     stdout.flush().map_err(Failure::Output)?;
-    let exit = words::tell_fault(output, read.err());
+    let exit = choose::worse(exit, words::tell_fault(output, read.err()));
     opened.store.tell_traffic(output)?;
     let fields = json!({ "conversation": conversation.id, "messages": shown });
     output.event(Event::Summary, "chats.shown", opened.store.with_traffic(fields))?;

@@ -30,17 +30,17 @@ impl SnapshotFiles {
         }
     }
 
-    fn path_of(&self, key: &[u8]) -> PathBuf {
-        let below = key.get(self.key.len()..).unwrap_or_default();
-        let below = below.strip_prefix(&[0]).unwrap_or(below);
-        let path: Vec<u8> =
-            below.iter().map(|byte| if *byte == 0 { b'/' } else { *byte }).collect();
-        PathBuf::from(std::ffi::OsStr::from_bytes(&path))
-    }
-
     fn entry(&self, path: &Path) -> io::Result<Option<Entry>> {
         self.reader.view(self.root).entry(&self.key_of(path)).map_err(io_error)
     }
+}
+
+/// A path of the snapshot, from one of its folders on.
+pub(crate) fn path_below(folder: &[u8], key: &[u8]) -> PathBuf {
+    let below = key.get(folder.len()..).unwrap_or_default();
+    let below = below.strip_prefix(&[0]).unwrap_or(below);
+    let path: Vec<u8> = below.iter().map(|byte| if *byte == 0 { b'/' } else { *byte }).collect();
+    PathBuf::from(std::ffi::OsStr::from_bytes(&path))
 }
 
 /// Readers of files know errors of files; what is below is still told.
@@ -65,7 +65,7 @@ impl Files for SnapshotFiles {
             &key,
             Depth::All,
             &mut |key, entry| {
-                if let Some(item) = item(self.path_of(key), entry) {
+                if let Some(item) = item(path_below(&self.key, key), entry) {
                     visit(&item);
                 }
                 true

@@ -25,7 +25,7 @@ fn shown(text: &str) -> String {
     text.lines().map(|line| names::shown(line.as_bytes())).collect::<Vec<_>>().join("\n")
 }
 
-fn app(app: App) -> &'static str {
+pub(crate) fn app_name(app: App) -> &'static str {
     match app {
         App::WhatsApp => "WhatsApp",
         App::WhatsAppBusiness => "WhatsApp Business",
@@ -107,7 +107,7 @@ pub(super) fn row(conversation: &Conversation) -> Vec<String> {
     let name = if conversation.name.is_empty() { &conversation.id } else { &conversation.name };
     vec![
         names::shown(name.as_bytes()),
-        app(conversation.app).to_owned(),
+        app_name(conversation.app).to_owned(),
         kind(conversation.kind).to_owned(),
         count(conversation.messages),
         count(conversation.media),
@@ -116,7 +116,14 @@ pub(super) fn row(conversation: &Conversation) -> Vec<String> {
     ]
 }
 
-pub(super) fn conversation_fields(conversation: &Conversation, found: Option<&Found>) -> Value {
+/// Where a conversation is.
+pub(super) fn places(places: &[&Found]) -> String {
+    places.iter().map(|found| names::path(&found.path)).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn conversation_fields(conversation: &Conversation, places: &[&Found]) -> Value {
+    let found = places.first();
+    let path = |found: &&Found| found.path.to_string_lossy().into_owned();
     let participants: Vec<Value> = conversation
         .participants
         .iter()
@@ -125,7 +132,7 @@ pub(super) fn conversation_fields(conversation: &Conversation, found: Option<&Fo
     json!({
         "conversation": conversation.id,
         "name": conversation.name,
-        "app": app(conversation.app),
+        "app": app_name(conversation.app),
         "kind": kind(conversation.kind),
         "participants": participants,
         "messages": conversation.messages,
@@ -134,7 +141,8 @@ pub(super) fn conversation_fields(conversation: &Conversation, found: Option<&Fo
         "last": time_field(conversation.last),
         "archived": conversation.is_archived,
         "form": found.map(|found| found.form),
-        "path": found.map(|found| found.path.to_string_lossy().into_owned()),
+        "path": found.map(path),
+        "places": places.iter().map(path).collect::<Vec<_>>(),
     })
 }
 
@@ -159,9 +167,14 @@ pub(super) fn message(message: &Message, day: &mut Option<Date>) -> String {
 
 /// A message that was found, with the conversation that it is in.
 pub(super) fn hit(conversation: &str, message: &Message) -> String {
+    format!("[{}] {}", shown(conversation), said(message))
+}
+
+/// A message with its day.
+pub(crate) fn said(message: &Message) -> String {
     let time = message.time.map(day_and_minute);
     let time = time.map(|(date, clock)| format!("{date} {clock}")).unwrap_or_default();
-    format!("[{}] {}", shown(conversation), line(&time, message))
+    line(&time, message)
 }
 
 fn line(time: &str, message: &Message) -> String {
@@ -250,7 +263,7 @@ pub(super) fn exported<'a>(message: &Message, files: impl Iterator<Item = &'a st
 pub(super) fn about(conversation: &Conversation) -> String {
     let people = conversation.participants.iter();
     let people: Vec<&str> = people.map(|one| one.name.as_deref().unwrap_or(&one.id)).collect();
-    let kind = format!("{}, {}", app(conversation.app), kind(conversation.kind));
+    let kind = format!("{}, {}", app_name(conversation.app), kind(conversation.kind));
     if people.is_empty() { kind } else { format!("{kind}: {}", people.join(", ")) }
 }
 
@@ -278,7 +291,7 @@ fn clock(seconds: u64) -> String {
     format!("{}:{:02}", seconds / 60, seconds % 60)
 }
 
-pub(super) fn message_fields(conversation: &str, message: &Message) -> Value {
+pub(crate) fn message_fields(conversation: &str, message: &Message) -> Value {
     let person = |one: &Option<heirloom_chats::model::Participant>| {
         one.as_ref().map(|one| json!({ "id": one.id, "name": one.name, "self": one.is_self }))
     };
@@ -341,14 +354,14 @@ fn without_nothing(fields: Value) -> Value {
 }
 
 /// A file that could not be understood; the exit code that this calls for.
-pub(super) fn tell_fault(output: Output, fault: Option<ChatError>) -> Exit {
+pub(crate) fn tell_fault(output: Output, fault: Option<ChatError>) -> Exit {
     let Some(fault) = fault else { return Exit::Success };
     let (text, fields) = self::fault(&fault);
     output.warning(fault_id(&fault), &text, fields);
     Exit::Partial
 }
 
-pub(super) fn fault_id(fault: &ChatError) -> &'static str {
+pub(crate) fn fault_id(fault: &ChatError) -> &'static str {
     if matches!(fault.fault, Fault::Locked { .. }) {
         "chats.locked"
     } else if matches!(fault.fault, Fault::Crypt(_)) {
@@ -358,7 +371,7 @@ pub(super) fn fault_id(fault: &ChatError) -> &'static str {
     }
 }
 
-pub(super) fn fault(fault: &ChatError) -> (String, Value) {
+pub(crate) fn fault(fault: &ChatError) -> (String, Value) {
     let path = names::path(&fault.path);
     let text = if let Fault::Locked { header } = &fault.fault {
         format!("{path} {}", locked(header))

@@ -11,10 +11,11 @@ mod places;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::ChatError;
-use crate::files::{Files, ReadAt};
+use crate::files::{Files, Item};
 use crate::model::{App, Business, Found, Media, Message, Participant, Remark};
 use crate::reader::Chats;
 use crate::sqlite::{Database, Fields, Side};
@@ -159,8 +160,16 @@ impl Phone for Android {
         business::read(context, contacts.as_ref())
     }
 
-    fn open_media(&self, media: &Media) -> Result<Option<Arc<dyn ReadAt>>, ChatError> {
-        self.places.open_media(self.files.as_ref(), media)
+    fn files(&self) -> &dyn Files {
+        self.files.as_ref()
+    }
+
+    fn find_media(&self, media: &Media) -> Result<Option<Item>, ChatError> {
+        self.places.find_media(self.files.as_ref(), media)
+    }
+
+    fn media_folders(&self) -> Vec<PathBuf> {
+        self.places.media_folders(self.files.as_ref())
     }
 }
 

@@ -21,4 +21,4 @@ pub(crate) use self::header::HEADER_BYTES_MAX;
 pub use self::header::{Form, Header, HeaderFault, KeyType};
 pub use self::held::Held;
 pub use self::key::{AccountKey, KEY_FILE_BYTES_MAX, Key, KeyFault, RootKey};
-pub use self::unlocked::Unlocked;
+pub use self::unlocked::{Tested, Unlocked, is_backup, test};

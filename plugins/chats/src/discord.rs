@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::error::{ChatError, Fault};
-use crate::files::{Files, Item, ReadAt};
+use crate::files::{Files, Item, ReadAt, find_file, open_found};
 use crate::json::{self, Start, Take, Want, is, list, number, text};
 use crate::model::{
     App, Call, Conversation, ConversationKind, Edit, Found, Media, Message, MessageKind,
@@ -280,17 +280,17 @@ impl Chats for Channel {
         read
     }
 
-    fn open_media(&self, media: &Media) -> Result<Option<Arc<dyn ReadAt>>, ChatError> {
+    fn find_media(&self, media: &Media) -> Result<Option<Item>, ChatError> {
         let inside = media
             .path
             .as_deref()
             .filter(|path| path.components().all(|part| matches!(part, Component::Normal(_))));
         let Some(inside) = inside else { return Ok(None) };
-        let path: PathBuf = self.found.path.parent().unwrap_or(Path::new("")).join(inside);
-        let failed = |error| ChatError { path: path.clone(), fault: Fault::Read(error) };
-        match self.files.find(&path).map_err(failed)? {
-            Some(item) if !item.is_folder => self.files.open(&path).map(Some).map_err(failed),
-            Some(_) | None => Ok(None),
-        }
+        let folder = self.found.path.parent().unwrap_or(Path::new(""));
+        find_file(self.files.as_ref(), &folder.join(inside))
+    }
+
+    fn open_media(&self, media: &Media) -> Result<Option<Arc<dyn ReadAt>>, ChatError> {
+        open_found(self.files.as_ref(), self.find_media(media)?)
     }
 }

@@ -19,7 +19,7 @@ use self::body::Context;
 use self::raw::Raws;
 use self::scan::Scan;
 use crate::error::{ChatError, Fault};
-use crate::files::{Files, Item, ReadAt};
+use crate::files::{Files, Item, ReadAt, find_file, open_found};
 use crate::model::{
     App, Conversation, ConversationKind, Found, Media, Message, MessageKind, Participant, Remark,
     Time,
@@ -319,15 +319,15 @@ impl Chats for Export {
         Ok(())
     }
 
-    fn open_media(&self, media: &Media) -> Result<Option<Arc<dyn ReadAt>>, ChatError> {
+    fn find_media(&self, media: &Media) -> Result<Option<Item>, ChatError> {
         let name = media.path.as_deref().and_then(Path::to_str);
-        let Some(name) = name.filter(|name| is_file_in(&*self.files, &self.folder)(name)) else {
-            return Ok(None);
-        };
-        let path = self.folder.join(name);
-        match self.files.open(&path) {
-            Ok(file) => Ok(Some(file)),
-            Err(error) => Err(ChatError { path, fault: Fault::Read(error) }),
+        match name.filter(|name| is_file_in(&*self.files, &self.folder)(name)) {
+            Some(name) => find_file(self.files.as_ref(), &self.folder.join(name)),
+            None => Ok(None),
         }
+    }
+
+    fn open_media(&self, media: &Media) -> Result<Option<Arc<dyn ReadAt>>, ChatError> {
+        open_found(self.files.as_ref(), self.find_media(media)?)
     }
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::android::card_text;
 use crate::error::{ChatError, Fault};
-use crate::files::{Files, ReadAt};
+use crate::files::{Files, Item, find_file};
 use crate::model::{
     App, Found, Media, Message, MessageKind, Participant, Place, Quote, Reaction, Remark, Time,
 };
@@ -207,14 +207,21 @@ impl Phone for Iphone {
         }))
     }
 
-    fn open_media(&self, media: &Media) -> Result<Option<Arc<dyn ReadAt>>, ChatError> {
-        let Some(path) = &media.path else { return Ok(None) };
-        let path = self.folder.join(path);
-        let fail = |error| ChatError { path: path.clone(), fault: Fault::Read(error) };
-        match self.files.find(&path).map_err(fail)? {
-            Some(item) if !item.is_folder => self.files.open(&path).map(Some).map_err(fail),
-            Some(_) | None => Ok(None),
+    fn files(&self) -> &dyn Files {
+        self.files.as_ref()
+    }
+
+    fn find_media(&self, media: &Media) -> Result<Option<Item>, ChatError> {
+        match &media.path {
+            Some(path) => find_file(self.files.as_ref(), &self.folder.join(path)),
+            None => Ok(None),
         }
+    }
+
+    fn media_folders(&self) -> Vec<PathBuf> {
+        let folder = self.folder.join("Message/Media");
+        let is_there = self.files.find(&folder).ok().flatten().is_some_and(|item| item.is_folder);
+        is_there.then_some(folder).into_iter().collect()
     }
 }
 

@@ -12,6 +12,7 @@
 //!   [`telegram`] and [`discord`] what is exported from there
 //! - [`proto`] reads the fields of Protocol Buffers that lie in headers and databases
 //! - [`transform`] takes files apart into what deduplicates, and puts them together again
+//! - [`trace`] is what is kept of a message to recognise it elsewhere, and [`merge`] tells a conversation of several places once
 //! - [`error`] says which file could not be understood, and why
 
 mod android;
@@ -24,6 +25,7 @@ pub mod files;
 pub mod folder;
 mod ios;
 mod json;
+pub mod merge;
 pub mod messenger;
 pub mod model;
 pub mod needle;
@@ -34,5 +36,6 @@ pub mod sqlite;
 mod stamp;
 mod tally;
 pub mod telegram;
+pub mod trace;
 pub mod transform;
 mod whatsapp;

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use self::message::{repair, text_of};
 use crate::error::{ChatError, Fault};
-use crate::files::{Files, Item, ReadAt};
+use crate::files::{Files, Item, ReadAt, find_file, open_found};
 use crate::json::{self, Start, Take, Want};
 use crate::model::{
     App, Conversation, ConversationKind, Found, Media, Message, Participant, Remark,
@@ -384,7 +384,7 @@ impl Chats for Download {
         failed.map_or(Ok(()), Err)
     }
 
-    fn open_media(&self, media: &Media) -> Result<Option<Arc<dyn ReadAt>>, ChatError> {
+    fn find_media(&self, media: &Media) -> Result<Option<Item>, ChatError> {
         let Some(path) = media.path.as_deref().filter(|path| is_inside(path)) else {
             return Ok(None);
         };
@@ -393,12 +393,16 @@ impl Chats for Download {
             self.threads.keys().filter_map(|thread| thread.ancestors().nth(3)).collect();
         let below = activities.into_iter().filter(|activity| activity.starts_with(&self.root));
         for path in [&*self.root].into_iter().chain(below).map(|folder| folder.join(path)) {
-            let failed = |error| ChatError { path: path.clone(), fault: Fault::Read(error) };
-            if self.files.find(&path).map_err(failed)?.is_some_and(|item| !item.is_folder) {
-                return self.files.open(&path).map(Some).map_err(failed);
+            let found = find_file(self.files.as_ref(), &path)?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
+    }
+
+    fn open_media(&self, media: &Media) -> Result<Option<Arc<dyn ReadAt>>, ChatError> {
+        open_found(self.files.as_ref(), self.find_media(media)?)
     }
 }
 

@@ -61,8 +61,21 @@ pub trait Chats: Send + Debug {
         Ok(Business::default())
     }
 
-    /// The bytes of a file that belongs to a message of these conversations; `None` if they are not here.
+    /// Where a file that belongs to a message of these conversations is, without reading it; `None` if it is not here.
+    fn find_media(&self, media: &Media) -> Result<Option<Item>, ChatError>;
+
+    /// The bytes of such a file.
     fn open_media(&self, media: &Media) -> Result<Option<Arc<dyn ReadAt>>, ChatError>;
+
+    /// Every file in the folders that hold nothing but such files, whether a message has it or not.
+    fn each_media(&self, _visit: &mut dyn FnMut(&Item)) -> Result<(), ChatError> {
+        Ok(())
+    }
+
+    /// What a database finds wrong with itself. Reads all of it.
+    fn check(&self) -> Result<Vec<String>, ChatError> {
+        Ok(Vec::new())
+    }
 }
 
 /// Conversations, for a first look.
@@ -220,6 +233,19 @@ pub fn open_all(files: &Arc<dyn Files>, report: &mut dyn FnMut(ChatError)) -> Ve
         }
     }
     chats
+}
+
+/// Whether a file may be one that conversations lie in, or a part of one, as far as its name tells.
+pub fn is_of_interest(item: &Item) -> bool {
+    if item.is_folder || holds_no_conversations(&item.path) {
+        return false;
+    }
+    let name = item.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let is_log = name.ends_with("-wal") || name.ends_with("-journal");
+    is_log
+        || crate::crypt::is_backup(&item.path)
+        || interest_in_archive(item) != Interest::No
+        || FORMATS.iter().any(|format| (format.interest)(item) != Interest::No)
 }
 
 /// Downloads and exports come as archives.

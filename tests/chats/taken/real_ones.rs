@@ -6,8 +6,8 @@ use anyhow::Result;
 use heirloom_chats::crypt::Key;
 
 use super::{there_and_back, together};
-use heirloom_kit::fixtures;
 use heirloom_chats::transform::{Form, Ways};
+use heirloom_kit::fixtures;
 
 #[test]
 fn real_backups_come_back_from_their_database() -> Result<()> {

@@ -16,8 +16,7 @@ fn main() -> Result<()> {
     };
     let form = CryptForm::Crypt15;
     let key = CryptKey::of(form, 7);
-    let packing =
-        Packing { form, key: &key, level: level.parse()?, nonce: [night.parse()?; 16] };
+    let packing = Packing { form, key: &key, level: level.parse()?, nonce: [night.parse()?; 16] };
     let from = BufReader::new(File::open(from).with_context(|| from.clone())?);
     let mut to = BufWriter::new(File::create(to).with_context(|| to.clone())?);
     packing.write(from, &mut to)?;

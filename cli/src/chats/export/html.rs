@@ -11,7 +11,7 @@ use heirloom_chats::model::{
 use jiff::civil::Date;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{Saved, Sink};
+use super::{Origin, Saved, Sink};
 use crate::chats::words;
 
 /// More on one page make browsers slow.
@@ -159,6 +159,11 @@ fn page_name(number: usize) -> String {
 }
 
 impl Sink for Pages {
+    fn origin(&mut self, origin: &Origin) -> io::Result<()> {
+        self.open.push(html! { article.system { p.text { (origin.words) } } });
+        Ok(())
+    }
+
     fn message(&mut self, message: &Message, media: &[Saved]) -> io::Result<()> {
         if self.open.len() >= PAGE_MESSAGES {
             self.close_page(true)?;

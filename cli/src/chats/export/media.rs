@@ -5,8 +5,8 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use heirloom_chats::merge::Union;
 use heirloom_chats::model::Media;
-use heirloom_chats::reader::Chats;
 
 const PART_BYTES: usize = 1 << 20;
 const NAME_BYTES_MAX: usize = 120;
@@ -15,7 +15,7 @@ const ACTIVE: [&str; 9] = ["htm", "html", "js", "mht", "mhtml", "shtml", "svg", 
 
 /// What became of a file that belongs to a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Saved {
+pub(crate) enum Saved {
     /// It lies beside the messages.
     File {
         /// Relative to them.
@@ -30,23 +30,23 @@ pub(super) enum Saved {
 }
 
 /// The folder that they are written to, each file once.
-pub(super) struct MediaFolder {
+pub(crate) struct MediaFolder {
     folder: PathBuf,
     names: HashSet<String>,
     known: HashMap<PathBuf, Saved>,
 }
 
 impl MediaFolder {
-    pub(super) fn new(target: &Path) -> Self {
+    pub(crate) fn new(target: &Path) -> Self {
         Self { folder: target.join("media"), names: HashSet::new(), known: HashMap::new() }
     }
 
-    pub(super) fn save(&mut self, place: &dyn Chats, media: &Media) -> io::Result<Saved> {
+    pub(crate) fn save(&mut self, union: &Union<'_>, media: &Media) -> io::Result<Saved> {
         if let Some(saved) = media.path.as_ref().and_then(|path| self.known.get(path)) {
             return Ok(saved.clone());
         }
         // A file that cannot be read is not there for whoever reads the export.
-        let Some(content) = place.open_media(media).ok().flatten() else {
+        let Some(content) = union.open_media(media).ok().flatten() else {
             return Ok(Saved::Missing);
         };
         fs::create_dir_all(&self.folder)?;
@@ -78,6 +78,16 @@ impl MediaFolder {
             self.known.insert(path.clone(), saved.clone());
         }
         Ok(saved)
+    }
+
+    /// From here on the same path may be another file.
+    pub(crate) fn forget_paths(&mut self) {
+        self.known.clear();
+    }
+
+    /// A name for a folder beside the others.
+    pub(crate) fn folder_name(&mut self, name: &str) -> String {
+        self.unique(&harmless(name))
     }
 
     fn unique(&mut self, name: &str) -> String {

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write as _};
 use heirloom_chats::model::{Conversation, Message};
 use serde_json::{Value, json};
 
-use super::{Saved, Sink, flush};
+use super::{Origin, Saved, Sink, flush};
 use crate::chats::words;
 
 /// One JSON object a line: the conversation, then its messages.
@@ -14,12 +14,13 @@ pub(super) struct Lines {
     out: BufWriter<File>,
     conversation: String,
     heading: Option<Value>,
+    origin: Option<String>,
 }
 
 impl Lines {
     pub(super) fn new(out: BufWriter<File>, conversation: &Conversation) -> Self {
-        let heading = Some(words::conversation_fields(conversation, None));
-        Self { out, conversation: conversation.id.clone(), heading }
+        let heading = Some(words::conversation_fields(conversation, &[]));
+        Self { out, conversation: conversation.id.clone(), heading, origin: None }
     }
 
     fn heading(&mut self) -> io::Result<()> {
@@ -28,6 +29,11 @@ impl Lines {
 }
 
 impl Sink for Lines {
+    fn origin(&mut self, origin: &Origin) -> io::Result<()> {
+        self.origin = Some(origin.snapshot.clone());
+        Ok(())
+    }
+
     fn message(&mut self, message: &Message, media: &[Saved]) -> io::Result<()> {
         self.heading()?;
         let mut fields = words::message_fields(&self.conversation, message);
@@ -38,6 +44,9 @@ impl Sink for Lines {
                 Saved::Missing | Saved::LeftOut => Value::Null,
             })
             .collect();
+        if let (Value::Object(fields), Some(origin)) = (&mut fields, &self.origin) {
+            fields.insert("snapshot".to_owned(), json!(origin));
+        }
         if let (Value::Object(fields), false) = (&mut fields, files.iter().all(Value::is_null)) {
             fields.insert("files".to_owned(), Value::Array(files));
         }
@@ -60,6 +69,10 @@ impl Text {
 }
 
 impl Sink for Text {
+    fn origin(&mut self, origin: &Origin) -> io::Result<()> {
+        writeln!(self.0, "-- {} --", origin.words)
+    }
+
     fn message(&mut self, message: &Message, media: &[Saved]) -> io::Result<()> {
         let files = media.iter().filter_map(|saved| match saved {
             Saved::File { path, .. } => Some(path.as_str()),

@@ -1,10 +1,9 @@
 //! Where what lies on a phone: the app's folder, however it was copied, and the files in it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use crate::error::{ChatError, Fault};
-use crate::files::{Files, ReadAt};
+use crate::error::ChatError;
+use crate::files::{Files, Item, find_file};
 use crate::model::Media;
 use crate::sqlite::Database;
 
@@ -23,6 +22,10 @@ const APP_FOLDERS: &[&str] = &[
     "Internal storage/Android/media/com.whatsapp/WhatsApp",
     "Internal storage/Android/media/com.whatsapp.w4b/WhatsApp Business",
 ];
+
+/// What is in these belongs to messages. Stickers, pictures of profiles and status messages need not.
+const MEDIA_FOLDERS: &[&str] =
+    &["Images", "Video", "Audio", "Documents", "Voice Notes", "Video Notes", "Animated Gifs"];
 
 /// The book of contacts, from a message store's folder on.
 const CONTACTS: &[&str] =
@@ -76,26 +79,40 @@ impl Places {
         None
     }
 
-    /// The bytes of a file that a message has, wherever the folder of the app was copied to.
-    pub(super) fn open_media(
+    /// Where a file that a message has is, wherever the folder of the app was copied to.
+    pub(super) fn find_media(
         &self,
         files: &dyn Files,
         media: &Media,
-    ) -> Result<Option<Arc<dyn ReadAt>>, ChatError> {
+    ) -> Result<Option<Item>, ChatError> {
         let Some(path) = &media.path else { return Ok(None) };
-        for folder in self.folder.ancestors().take(LEVELS) {
-            let nested =
-                APP_FOLDERS.iter().filter(|app| self.may_be(app)).map(|app| folder.join(app));
-            for candidate in std::iter::once(folder.to_owned()).chain(nested) {
-                let candidate = candidate.join(path);
-                if is_file(files, &candidate) {
-                    let fail =
-                        |error| ChatError { path: candidate.clone(), fault: Fault::Read(error) };
-                    return files.open(&candidate).map(Some).map_err(fail);
-                }
+        for folder in self.app_folders() {
+            let found = find_file(files, &folder.join(path))?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         Ok(None)
+    }
+
+    /// The folders of the nearest app in which it keeps what was sent and received.
+    pub(super) fn media_folders(&self, files: &dyn Files) -> Vec<PathBuf> {
+        let is_folder =
+            |path: &PathBuf| files.find(path).ok().flatten().is_some_and(|item| item.is_folder);
+        let media = self.app_folders().map(|folder| folder.join("Media")).find(is_folder);
+        let Some(media) = media else { return Vec::new() };
+        let app = if self.is_business { "WhatsApp Business" } else { "WhatsApp" };
+        let folders = MEDIA_FOLDERS.iter().map(|kind| media.join(format!("{app} {kind}")));
+        folders.filter(is_folder).collect()
+    }
+
+    /// Wherever the app's folder may be, the nearest first.
+    fn app_folders(&self) -> impl Iterator<Item = PathBuf> {
+        self.folder.ancestors().take(LEVELS).flat_map(|folder| {
+            let nested =
+                APP_FOLDERS.iter().filter(|app| self.may_be(app)).map(|app| folder.join(app));
+            std::iter::once(folder.to_owned()).chain(nested)
+        })
     }
 
     /// Two apps on one phone have files of the same names.

@@ -159,6 +159,12 @@ pub fn open<'f>(file: &'f dyn ReadAt, key: &Key) -> Result<Opened<'f>, CryptFaul
     })
 }
 
+/// Whether a key is of the kind and the registration that a backup says it needs.
+pub(super) fn fits(file: &dyn ReadAt, key: &Key) -> Result<(), CryptFault> {
+    let header = Header::parse(&file.read_at(0, HEADER_BYTES_MAX)?)?;
+    fitting_key(&header, key).map(drop)
+}
+
 fn fitting_key(header: &Header, key: &Key) -> Result<Zeroizing<[u8; 32]>, CryptFault> {
     let other = CryptFault::OtherKind { form: header.form, key_type: header.key_type };
     match (header.form, key, &header.registration) {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::container::{CryptFault, Payload, open};
+use super::container::{Checksum, CryptFault, Payload, fits, open};
 use super::header::{HEADER_BYTES_MAX, Header};
 use super::held::Held;
 use super::key::Key;
@@ -72,6 +72,11 @@ fn content_name(path: &Path) -> Option<PathBuf> {
     Some(if is_dated { PathBuf::from("msgstore.db") } else { PathBuf::from(stem) })
 }
 
+/// Whether a file is called as encrypted backups are.
+pub fn is_backup(path: &Path) -> bool {
+    content_name(path).is_some()
+}
+
 /// Of the copies of the messages in a folder the newest; everything else that is a database.
 fn newest(found: Vec<Item>) -> Vec<Item> {
     let mut messages: BTreeMap<PathBuf, Item> = BTreeMap::new();
@@ -109,16 +114,43 @@ fn unlock(files: &dyn Files, item: &Item, keys: &[Key]) -> Result<Option<Arc<dyn
         return Ok(Some(decoded));
     }
     let file = files.open(&item.path).map_err(Fault::Read)?;
+    let opened = with_keys(file.as_ref(), keys, &|key| open(file.as_ref(), key))?;
+    if opened.payload().map_err(Fault::Crypt)? == Payload::Zip {
+        return Ok(None);
+    }
+    let held = Held::fill(|take| opened.read(take)).map_err(Fault::Crypt)?;
+    Ok(Some(Arc::new(held)))
+}
+
+/// How far an encrypted backup was tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tested {
+    /// Only its header was read: a key is of the right kind, and of the same registration.
+    Header,
+    /// All of it was read: it is as it was written, and can be decompressed.
+    Whole(Checksum),
+}
+
+/// Tests whether one of some keys opens a backup. The header costs one small request, the rest all of the file.
+pub fn test(file: &dyn ReadAt, keys: &[Key], is_whole: bool) -> Result<Tested, Fault> {
+    if !is_whole {
+        return with_keys(file, keys, &|key| fits(file, key)).map(|()| Tested::Header);
+    }
+    let opened = with_keys(file, keys, &|key| open(file, key))?;
+    opened.read(|_| Ok(())).map_err(Fault::Crypt)?;
+    Ok(Tested::Whole(opened.checksum))
+}
+
+/// What the first key that works gives; otherwise what is wrong with the best of them.
+fn with_keys<T>(
+    file: &dyn ReadAt,
+    keys: &[Key],
+    attempt: &dyn Fn(&Key) -> Result<T, CryptFault>,
+) -> Result<T, Fault> {
     let mut fault = None;
     for key in keys {
-        match open(file.as_ref(), key) {
-            Ok(opened) => {
-                if opened.payload().map_err(Fault::Crypt)? == Payload::Zip {
-                    return Ok(None);
-                }
-                let held = Held::fill(|take| opened.read(take)).map_err(Fault::Crypt)?;
-                return Ok(Some(Arc::new(held)));
-            }
+        match attempt(key) {
+            Ok(done) => return Ok(done),
             // Of two keys, the one of the right kind tells more about what is wrong.
             Err(other @ CryptFault::OtherKind { .. }) => {
                 fault.get_or_insert(other);

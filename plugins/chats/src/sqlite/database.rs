@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags, Params, Statement};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Statement};
 
 use super::MAGIC;
 use super::pages::Pages;
@@ -23,6 +23,9 @@ const VALUE_BYTES_MAX: i32 = 64 << 20;
 
 /// After so many steps SQLite asks whether to go on.
 const STEPS: c_int = 100_000;
+
+/// Nobody reads more findings about one database.
+const FINDINGS_MAX: usize = 100;
 
 /// Steps that the smallest database is allowed for one question.
 const STEPS_MIN: u64 = 5_000_000;
@@ -207,6 +210,27 @@ impl Database {
         Ok(())
     }
 
+    /// What it finds wrong with its tables and their indexes, at most so much of each as people read. Tables that only
+    /// the app's own extensions understand, such as those for searching, are left out.
+    pub(crate) fn check(&self) -> Result<Vec<String>, ChatError> {
+        let mut findings = Vec::new();
+        for table in self.tables.keys() {
+            // Names come from the file.
+            let sql = format!("PRAGMA integrity_check(\"{}\")", table.replace('"', "\"\""));
+            let checked = self.each(&sql, [], &mut |row| {
+                let is_table = |finding: &String| finding != "ok";
+                findings.extend(row.text(0).filter(is_table));
+                findings.len() < FINDINGS_MAX
+            });
+            match checked {
+                Ok(()) => {}
+                Err(ChatError { fault: Fault::Database(error), .. }) if is_foreign(&error) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(findings)
+    }
+
     fn fault(&self, error: rusqlite::Error) -> ChatError {
         let failure = self.vfs.pages().take_failure();
         let fault = failure.map_or(Fault::Database(error), Fault::Read);
@@ -248,6 +272,11 @@ impl Database {
         })?;
         Ok(tables)
     }
+}
+
+/// Whether it is not damage, but an order of words or a module that only the app has.
+fn is_foreign(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::Unknown)
 }
 
 fn page_bytes(header: &[u8]) -> Option<u64> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::ChatError;
-use crate::files::ReadAt;
+use crate::files::{Item, ReadAt};
 use crate::model::{Conversation, Found, Media, Message};
 use crate::reader::{Chats, Range, Window};
 use crate::sqlite::Database;
@@ -76,7 +76,16 @@ impl Chats for Calls {
         Ok(())
     }
 
+    fn find_media(&self, _media: &Media) -> Result<Option<Item>, ChatError> {
+        Ok(None)
+    }
+
     fn open_media(&self, _media: &Media) -> Result<Option<Arc<dyn ReadAt>>, ChatError> {
         Ok(None)
+    }
+
+    fn check(&self) -> Result<Vec<String>, ChatError> {
+        self.database.begin();
+        self.database.check()
     }
 }

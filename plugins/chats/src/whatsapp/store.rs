@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
 use crate::error::{ChatError, Fault};
-use crate::files::ReadAt;
+use crate::files::{Files, Item, ReadAt, open_found};
 use crate::model::{
     Business, Conversation, ConversationKind, Found, Media, Message, Participant, Time,
 };
@@ -66,8 +67,14 @@ pub(crate) trait Phone: Debug + Send + Sync {
         Ok(Business::default())
     }
 
-    /// The bytes of a file.
-    fn open_media(&self, media: &Media) -> Result<Option<Arc<dyn ReadAt>>, ChatError>;
+    /// The app's files.
+    fn files(&self) -> &dyn Files;
+
+    /// Where a file is.
+    fn find_media(&self, media: &Media) -> Result<Option<Item>, ChatError>;
+
+    /// The folders that hold files of messages, and nothing else.
+    fn media_folders(&self) -> Vec<PathBuf>;
 }
 
 /// Reads messages by their rows.
@@ -316,8 +323,26 @@ impl<P: Phone> Chats for Store<P> {
         self.phone.business(self.context())
     }
 
+    fn find_media(&self, media: &Media) -> Result<Option<Item>, ChatError> {
+        self.phone.find_media(media)
+    }
+
     fn open_media(&self, media: &Media) -> Result<Option<Arc<dyn ReadAt>>, ChatError> {
-        self.phone.open_media(media)
+        open_found(self.phone.files(), self.phone.find_media(media)?)
+    }
+
+    fn each_media(&self, visit: &mut dyn FnMut(&Item)) -> Result<(), ChatError> {
+        let files = self.phone.files();
+        for folder in self.phone.media_folders() {
+            let fail = |error| ChatError { path: folder.clone(), fault: Fault::Read(error) };
+            files.walk(&folder, visit).map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<Vec<String>, ChatError> {
+        self.database.begin();
+        self.database.check()
     }
 }
 
