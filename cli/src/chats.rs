@@ -24,6 +24,7 @@ use heirloom_engine::view::Reader;
 pub(crate) use self::failure::{ChatsFailure, message};
 use self::snapshot_files::SnapshotFiles;
 pub(crate) use self::snapshot_files::path_below;
+pub(crate) use self::words::app_name;
 use crate::args::chats::{ChatsAction, ChatsArgs, ChatsKeyArgs};
 use crate::chat_changes;
 use crate::commands::choose;

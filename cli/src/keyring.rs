@@ -74,6 +74,13 @@ pub(crate) fn given(arguments: &ChatsKeyArgs) -> Result<Vec<Key>, Failure> {
     arguments.chat_key.iter().map(|path| from_file(path)).collect()
 }
 
+/// Whether the repository keeps a key, as far as that can be told.
+pub(crate) fn has_keys(repository: &Repository) -> bool {
+    repository
+        .kept_secrets()
+        .is_ok_and(|kept| kept.secrets.iter().any(|secret| secret.kind == KIND))
+}
+
 /// A key that the repository keeps.
 struct KeptKey {
     secret: KeptSecret,

@@ -22,6 +22,7 @@ mod output;
 mod places;
 mod plugins;
 mod progress;
+mod recognise;
 mod render;
 mod secrets;
 mod serve;
@@ -31,6 +32,7 @@ mod system;
 mod transforms;
 mod upkeep;
 mod web;
+mod without;
 
 use std::process::ExitCode;
 

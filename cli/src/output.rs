@@ -26,6 +26,7 @@ pub(crate) enum Event {
     Plugin,
     Verdict,
     Policy,
+    App,
 }
 
 impl Event {
@@ -43,6 +44,7 @@ impl Event {
             Self::Plugin => "plugin",
             Self::Verdict => "verdict",
             Self::Policy => "policy",
+            Self::App => "app",
         }
     }
 }
@@ -175,6 +177,7 @@ mod tests {
             Event::Plugin,
             Event::Verdict,
             Event::Policy,
+            Event::App,
         ] {
             assert!(page.contains(&format!("| `{}` |", event.name())), "{event:?}");
         }

@@ -13,7 +13,7 @@ use heirloom_chats::transform::{NotTaken, TakenApart};
 
 pub(crate) use self::taking::Taking;
 pub(crate) use self::undoing::PutTogether;
-pub(crate) use self::words::Told;
+pub(crate) use self::words::tell;
 
 /// How to come by the keys of encrypted backups; asked once, and only if there is one.
 pub(crate) type KeySource = Box<dyn Fn() -> Vec<Key> + Send + Sync>;
@@ -26,7 +26,6 @@ pub(crate) struct Outcomes(Mutex<Vec<Outcome>>);
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) path: PathBuf,
-    pub(crate) bytes: u64,
     /// How it was taken apart, or why it is stored as it is.
     pub(crate) what: Result<Apart, NotTaken>,
 }
@@ -39,12 +38,12 @@ pub(crate) struct Apart {
 }
 
 impl Outcomes {
-    fn add(&self, path: PathBuf, bytes: u64, what: Result<&TakenApart, NotTaken>) {
+    fn add(&self, path: PathBuf, what: Result<&TakenApart, NotTaken>) {
         let what = what.map(|taken| Apart {
             wrong_checksum: taken.checksum == Some(heirloom_chats::crypt::Checksum::Wrong),
         });
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.push(Outcome { path, bytes, what });
+        all.push(Outcome { path, what });
     }
 
     /// Everything so far, in the order of the paths.

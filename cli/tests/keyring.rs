@@ -66,7 +66,7 @@ impl Place {
     /// The first eight digits of the keys that are kept, the oldest first.
     fn ids(&self) -> Vec<String> {
         let table = self.succeeds(&["chats", "key", "list"]);
-        table.lines().skip(1).map(|line| line[..8].to_owned()).collect()
+        table.lines().skip(1).map(|line| line.chars().take(8).collect()).collect()
     }
 }
 
@@ -79,7 +79,7 @@ fn words(output: &Output) -> String {
 }
 
 fn code(output: &Output) -> i32 {
-    output.status.code().unwrap_or_else(|| panic!("killed: {}", words(output)))
+    output.status.code().expect("the program was not killed")
 }
 
 /// Every file below a folder.
@@ -197,10 +197,8 @@ fn the_key_is_in_no_object_no_cache_file_and_no_words() {
         said.push_str(&words(&output));
     }
     assert!(said.contains("digits") && said.len() > 500, "{said}");
-    let root: Vec<u8> = (0..64)
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&DIGITS[at..at + 2], 16).expect("digits"))
-        .collect();
+    let pairs = DIGITS.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).expect("ASCII"));
+    let root: Vec<u8> = pairs.map(|pair| u8::from_str_radix(pair, 16).expect("digits")).collect();
     let needles: Vec<Vec<u8>> = [&root[..], DIGITS.as_bytes(), GROUPS.as_bytes(), &KEY_FILE[126..]]
         .iter()
         .flat_map(|text| text.windows(8).filter(|part| part.windows(2).any(|two| two[0] != two[1])))
@@ -220,11 +218,16 @@ fn the_key_is_in_no_object_no_cache_file_and_no_words() {
     assert!(searched > 8, "{searched} files");
 }
 
+#[expect(clippy::disallowed_methods, reason = "real files lie outside the project")]
+fn fixtures() -> Option<PathBuf> {
+    std::env::var_os("HEIRLOOM_FIXTURES").map(PathBuf::from)
+}
+
 /// Real files, where there are any.
 #[test]
 fn a_key_that_is_kept_opens_backups_without_being_named() {
-    let Some(fixtures) = std::env::var_os("HEIRLOOM_FIXTURES") else { return };
-    let real = Path::new(&fixtures).join("encrypted/wa-crypt-tools");
+    let Some(fixtures) = fixtures() else { return };
+    let real = fixtures.join("encrypted/wa-crypt-tools");
     let place = Place::new();
     fs::create_dir(place.path("Databases")).expect("the disk is there");
     let name = "msgstore.db.crypt15";

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::values;
+use crate::without::MediaClass;
 
 /// Which files a snapshot leaves out.
 #[derive(Debug, Args)]
@@ -33,6 +34,10 @@ pub(crate) struct FilterArgs {
     /// Leave out files above this size: 500M, 2G
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
     pub(crate) exclude_larger_than: Option<u64>,
+
+    /// Leave out files of these kinds, told by how they begin; may be repeated, or a list with commas
+    #[arg(long, value_name = "KIND", value_enum, value_delimiter = ',')]
+    pub(crate) without: Vec<MediaClass>,
 
     /// Leave out the content of folders with a CACHEDIR.TAG (this is the default)
     #[arg(long, overrides_with = "no_exclude_caches")]

@@ -32,6 +32,9 @@ pub(crate) struct SnapshotArgs {
 
     #[command(flatten)]
     pub(crate) how: HowArgs,
+
+    #[command(flatten)]
+    pub(crate) keys: ChatsKeyArgs,
 }
 
 /// What the snapshot says about itself.
@@ -89,9 +92,6 @@ pub(crate) struct InputArgs {
         conflicts_with_all = ["paths", "files_from", "files_from_raw"]
     )]
     pub(crate) stdin_from_command: bool,
-
-    #[command(flatten)]
-    pub(crate) keys: ChatsKeyArgs,
 
     /// Path of that file in the snapshot
     #[arg(long, value_name = "PATH", default_value = "stdin")]

@@ -5,12 +5,13 @@ mod told;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use heirloom_chats::crypt::{self, Key, Tested};
-use heirloom_chats::error::ChatError;
-use heirloom_chats::files::{Files, Item};
+use heirloom_chats::error::{ChatError, Fault};
+use heirloom_chats::files::{Files, Item, ReadAt};
 use heirloom_chats::merge::Merged;
 use heirloom_chats::reader::Range;
 
@@ -24,6 +25,9 @@ use crate::commands::choose;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::Settings;
+
+/// What is read at once of a file.
+const PART_BYTES: usize = 1 << 20;
 
 pub(crate) fn run(settings: &Settings, arguments: &ChatsVerifyArgs) -> Result<Exit, Failure> {
     let mut opener = Opener::new(settings, &arguments.keys)?;
@@ -71,16 +75,31 @@ fn encrypted(
             continue;
         }
         let is_open = moment.seen.places.iter().any(|place| place.found().path.starts_with(&path));
+        let is_decoded = files.open_decoded(&path).is_ok_and(|decoded| decoded.is_some());
         let tested = match files.open(&path) {
-            _ if is_open && !is_whole => Ok(None),
+            // It was decrypted when it was stored decoded, and comes back whole or not at all.
+            _ if (is_open || is_decoded) && !is_whole => Ok(None),
+            Ok(file) if is_decoded => read_whole(file.as_ref()).map(|()| None),
             Ok(file) => crypt::test(file.as_ref(), keys, is_whole).map(Some),
-            Err(error) => Err(heirloom_chats::error::Fault::Read(error)),
+            Err(error) => Err(Fault::Read(error)),
         };
         match tested {
             Ok(None | Some(Tested::Whole(_))) => told.decrypted(&path, true)?,
             Ok(Some(Tested::Header)) => told.decrypted(&path, false)?,
             Err(fault) => told.not_decrypted(&ChatError { path, fault }),
         }
+    }
+    Ok(())
+}
+
+fn read_whole(file: &dyn ReadAt) -> Result<(), Fault> {
+    let mut at = 0;
+    while at < file.size() {
+        let part = file.read_at(at, PART_BYTES).map_err(Fault::Read)?;
+        if part.is_empty() {
+            return Err(Fault::Read(io::ErrorKind::UnexpectedEof.into()));
+        }
+        at += u64::try_from(part.len()).unwrap_or(u64::MAX);
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ mod stream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use heirloom_chats::crypt::Key;
 use heirloom_engine::backup::local::LocalSource;
 use heirloom_engine::backup::source::Source;
 use heirloom_engine::backup::{self, BackupOptions, Commit, OnError, Parent};
@@ -21,23 +22,36 @@ use crate::failure::{Failure, Usage};
 use crate::keyring;
 use crate::output::Event;
 use crate::progress::Meter;
+use crate::recognise::{self, Watched};
 use crate::render::snapshot as words;
 use crate::settings::{Settings, user_name};
 use crate::store::Store;
 use crate::system::{SystemClock, host_name, watch_interrupts};
-use crate::transforms::{Outcomes, Taking, Told};
+use crate::transforms::{self, Outcomes, Taking};
+use crate::without::Without;
 
 pub(crate) fn run(settings: &Settings, arguments: &SnapshotArgs) -> Result<Exit, Failure> {
     let store = Store::locate(settings)?;
     // Before the passphrase is asked for: a mistyped pattern or path should not cost it.
-    let (source, paths) = source(&store, settings, arguments)?;
-    let given = keyring::given(&arguments.input.keys)?;
+    let classes = &arguments.filters.without;
+    let without = (!classes.is_empty()).then(|| Arc::new(Without::new(classes)));
+    let (source, paths) = source(&store, settings, arguments, without.as_ref())?;
+    let given = keyring::given(&arguments.keys)?;
     let repository = Arc::new(open(&store, settings)?);
     let options = options(&repository, settings, arguments, paths)?;
     let outcomes: Arc<Outcomes> = Arc::default();
-    let keys = keyring::on_demand(given, &repository, settings.output);
+    let keys = keyring::on_demand(given.clone(), &repository, settings.output);
     let source = Box::new(Taking::new(source, keys, &outcomes));
-    take(settings, &store, &repository, (source, &outcomes), &options)
+    let run = Run { settings, store: &store, repository: &repository, options: &options };
+    run.take((Watched::new(source), &outcomes), without.as_deref(), &given)
+}
+
+/// What a snapshot is taken with.
+struct Run<'a> {
+    settings: &'a Settings,
+    store: &'a Store,
+    repository: &'a Repository,
+    options: &'a BackupOptions,
 }
 
 /// What is to be backed up, and how the record names it.
@@ -45,6 +59,7 @@ fn source(
     store: &Store,
     settings: &Settings,
     arguments: &SnapshotArgs,
+    without: Option<&Arc<Without>>,
 ) -> Result<(Box<dyn Source>, Vec<PathBuf>), Failure> {
     let input = &arguments.input;
     if input.stdin || input.stdin_from_command {
@@ -59,7 +74,7 @@ fn source(
     }
     let own: Vec<&Path> =
         [store.address.local_path(), settings.cache.as_deref()].into_iter().flatten().collect();
-    let excludes = excludes::build(&arguments.filters, &roots, &own)?;
+    let excludes = excludes::build(&arguments.filters, &roots, &own, without)?;
     Ok((Box::new(LocalSource::new(&roots, excludes)), paths::recorded(&roots)))
 }
 
@@ -129,29 +144,31 @@ fn parent(repository: &Repository, settings: &Settings, how: &HowArgs) -> Result
     }
 }
 
-fn take(
-    settings: &Settings,
-    store: &Store,
-    repository: &Repository,
-    (mut source, outcomes): (Box<dyn Source>, &Outcomes),
-    options: &BackupOptions,
-) -> Result<Exit, Failure> {
-    let output = settings.output;
-    let cancelled = watch_interrupts().map_err(Failure::System)?;
-    let meter = Arc::new(Meter::start(output, cancelled));
-    let shared = Arc::clone(&meter);
-    let progress: Arc<dyn Progress> = shared;
-    let result = backup::run(repository, source.as_mut(), options, &progress);
-    let taken = meter.finish();
-    let report = result?;
-    let told = Told::tell(output, &outcomes.take())?;
-    let unchanged = options.commit == Commit::IfChanged && report.snapshot.is_none();
-    let summary =
-        words::Summary { report: &report, dry_run: options.commit == Commit::DryRun, taken };
-    output.done(&summary.text())?;
-    store.tell_traffic(output)?;
-    told.hint(output);
-    output.event(Event::Summary, summary.id(), store.with_traffic(summary.fields()))?;
-    let exit = if unchanged { Exit::NothingToDo } else { Exit::Success };
-    Ok(choose::worse(exit, meter.exit()))
+impl Run<'_> {
+    fn take(
+        &self,
+        (mut source, outcomes): (Watched, &Outcomes),
+        without: Option<&Without>,
+        keys: &[Key],
+    ) -> Result<Exit, Failure> {
+        let Self { settings, store, repository, options } = self;
+        let output = settings.output;
+        let cancelled = watch_interrupts().map_err(Failure::System)?;
+        let meter = Arc::new(Meter::start(output, cancelled));
+        let shared = Arc::clone(&meter);
+        let progress: Arc<dyn Progress> = shared;
+        let result = backup::run(repository, &mut source, options, &progress);
+        let taken = meter.finish();
+        let report = result?;
+        transforms::tell(output, &outcomes.take());
+        let unchanged = options.commit == Commit::IfChanged && report.snapshot.is_none();
+        let dry_run = options.commit == Commit::DryRun;
+        let summary = words::Summary { report: &report, dry_run, taken, without };
+        output.done(&summary.text())?;
+        let told = recognise::tell(output, repository, (&source.finish(), keys))?;
+        store.tell_traffic(output)?;
+        output.event(Event::Summary, summary.id(), store.with_traffic(summary.fields()))?;
+        let exit = if unchanged { Exit::NothingToDo } else { Exit::Success };
+        Ok(choose::worse(choose::worse(exit, told), meter.exit()))
+    }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::numbers::{bytes, count, counted, took};
 use super::table::{Side, Table};
 use super::{key, names, time};
+use crate::without::Without;
 
 /// What a backup did.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Summary<'a> {
     pub(crate) report: &'a BackupReport,
     pub(crate) dry_run: bool,
     pub(crate) taken: Duration,
+    /// What was left out by class, if that was asked for.
+    pub(crate) without: Option<&'a Without>,
 }
 
 impl Summary<'_> {
@@ -51,9 +54,11 @@ impl Summary<'_> {
             count(report.changed),
             count(report.unchanged)
         ));
-        if report.excluded > 0 {
-            line(format!("{} left out", count(report.excluded)));
+        let by_class = self.without.map_or(0, Without::files);
+        if report.excluded > by_class {
+            line(format!("{} left out", count(report.excluded - by_class)));
         }
+        self.without.map(Without::lines).unwrap_or_default().into_iter().for_each(&mut line);
         if report.problems > 0 {
             line(counted(report.problems, "problem, see above", "problems, see above"));
         }
@@ -80,6 +85,7 @@ impl Summary<'_> {
             "changed": report.changed,
             "unchanged": report.unchanged,
             "excluded": report.excluded,
+            "without": self.without.map(Without::fields),
             "read_bytes": report.read_bytes,
             "new_bytes": committed.map(|committed| committed.record.stats.new_bytes),
             "stored_bytes": committed.map(|committed| committed.stored_bytes),

@@ -87,11 +87,11 @@ impl Handle for TakingHandle {
             Ok(None) => return Ok(Some(content)),
             Ok(Some(taken)) => taken,
             Err(reason) => {
-                self.shared.outcomes.add(path.to_owned(), file.size(), Err(reason));
+                self.shared.outcomes.add(path.to_owned(), Err(reason));
                 return Ok(Some(content));
             }
         };
-        self.shared.outcomes.add(path.to_owned(), file.size(), Ok(&taken));
+        self.shared.outcomes.add(path.to_owned(), Ok(&taken));
         Ok(Some(Box::new(Sections::new(content, file, taken))))
     }
 }

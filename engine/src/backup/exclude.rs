@@ -7,6 +7,9 @@ mod glob;
 mod ignore_files;
 mod pattern;
 
+use std::fmt::Debug;
+use std::sync::Arc;
+
 pub(super) use self::ignore_files::IgnoreScope;
 use self::pattern::{Case, PatternList};
 pub use self::pattern::{PatternError, parse_exclude_file};
@@ -55,6 +58,15 @@ impl Tag {
     }
 }
 
+/// A rule that wants to see how a file begins.
+pub trait ByContent: Send + Sync + Debug {
+    /// So many bytes of the beginning are enough.
+    fn head_bytes(&self) -> u64;
+
+    /// Whether a file that has this name, begins so and is so large is left out.
+    fn rejects(&self, name: &[u8], head: &[u8], bytes: u64) -> bool;
+}
+
 /// Everything that decides what stays out of a backup.
 #[derive(Debug, Clone)]
 pub struct Excludes {
@@ -63,6 +75,8 @@ pub struct Excludes {
     tags: Vec<Tag>,
     /// Files of more bytes are left out.
     pub larger_than: Option<u64>,
+    /// Asked last, of each file that nothing else leaves out and that has content.
+    pub by_content: Option<Arc<dyn ByContent>>,
     /// Whether other file systems are entered.
     pub mount_points: MountPoints,
     /// Names of files with ignore rules in the syntax of `.gitignore`; later names take precedence.
@@ -89,6 +103,7 @@ impl Excludes {
             folded_patterns: PatternList::new(Case::Folded),
             tags,
             larger_than: None,
+            by_content: None,
             mount_points: MountPoints::default(),
             ignore_files: vec![b".heirloomignore".to_vec()],
         }

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use heirloom_engine::backup::exclude::{
     CacheFolders, Excludes, MountPoints, PatternError, Tag, parse_exclude_file,
@@ -11,12 +12,14 @@ use heirloom_engine::backup::exclude::{
 
 use crate::args::filters::FilterArgs;
 use crate::failure::{Failure, InputFailure};
+use crate::without::Without;
 
 /// Everything that the flags say. What lies in `own` folders is heirloom's, and is never backed up.
 pub(super) fn build(
     arguments: &FilterArgs,
     roots: &[PathBuf],
     own: &[&Path],
+    without: Option<&Arc<Without>>,
 ) -> Result<Excludes, Failure> {
     let caches = if arguments.no_exclude_caches { CacheFolders::Keep } else { CacheFolders::Skip };
     let mut excludes = Excludes::new(caches);
@@ -25,6 +28,9 @@ pub(super) fn build(
         excludes.add_tag(Tag::parse(text.as_bytes()).map_err(|error| in_file(error, None))?);
     }
     excludes.larger_than = arguments.exclude_larger_than;
+    if let Some(rule) = without.map(Arc::clone) {
+        excludes.by_content = Some(rule);
+    }
     if arguments.one_file_system {
         excludes.mount_points = MountPoints::Skip;
     }

@@ -168,6 +168,10 @@ impl Walk {
             self.excluded += 1;
             return None;
         }
+        if self.rejects_content(&folder, &candidate.name, &stat) {
+            self.excluded += 1;
+            return None;
+        }
         if stat.kind == Kind::Folder {
             return Some(self.visit_folder(&folder, &descriptor, candidate, &stat));
         }
@@ -177,6 +181,15 @@ impl Walk {
             key: candidate.key,
             entry: stat.entry(),
         })
+    }
+
+    /// One that cannot be read is left in, and told as such later.
+    fn rejects_content(&self, folder: &Arc<Folder>, name: &[u8], stat: &Stat) -> bool {
+        let Some(rule) = &self.excludes.by_content else { return false };
+        stat.kind == Kind::File
+            && stat.size() > 0
+            && read_start(folder, name, rule.head_bytes())
+                .is_ok_and(|head| rule.rejects(name, &head, stat.size()))
     }
 
     /// Says so if a file only stands for another one that is elsewhere. One that cannot be read is told as such later.

@@ -2,7 +2,10 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
+use std::sync::{Arc, Mutex};
+
 use super::*;
+use crate::backup::exclude::ByContent;
 use crate::backup::exclude::{CacheFolders, MountPoints, Tag};
 
 const SIGNATURE: &str = "Signature: 8a477f597d28d172789f06886806bc55";
@@ -63,6 +66,46 @@ fn large_files_are_left_out_but_not_folders() {
     let walked = walk(&[folder.path()], with(|excludes| excludes.larger_than = Some(100)));
     assert_eq!(walked.below(folder.path()), ["a", "a/small"]);
     assert_eq!(walked.excluded, 1);
+}
+
+/// Leaves out what begins with `film`, and remembers what it was shown.
+#[derive(Debug, Default)]
+struct Films(Mutex<Vec<(Vec<u8>, usize, u64)>>);
+
+impl ByContent for Films {
+    fn head_bytes(&self) -> u64 {
+        16
+    }
+
+    fn rejects(&self, name: &[u8], head: &[u8], bytes: u64) -> bool {
+        self.0.lock().unwrap().push((name.to_vec(), head.len(), bytes));
+        head.starts_with(b"film")
+    }
+}
+
+#[test]
+fn a_rule_by_content_sees_the_beginning_of_what_no_other_rule_leaves_out() {
+    let folder = tree(&["a/", "empty"]);
+    let film = [&b"film"[..], &[0; 500]].concat();
+    for name in ["a/holiday", "a/holiday.txt", "large", "named.no"] {
+        fs::write(folder.path().join(name), &film).unwrap();
+    }
+    fs::write(folder.path().join("large"), [0; 2000]).unwrap();
+    fs::write(folder.path().join("letter"), "short").unwrap();
+    std::os::unix::fs::symlink("a/holiday", folder.path().join("link")).unwrap();
+    let films = Arc::new(Films::default());
+    let mut excludes = patterns(&["*.no"]);
+    excludes.larger_than = Some(1000);
+    excludes.by_content = Some(Arc::<Films>::clone(&films));
+    // A file that was asked for by name is no exception.
+    let roots = [folder.path(), &*folder.path().join("a/holiday")];
+    let walked = walk(&roots, excludes);
+    assert!(walked.problems.is_empty(), "{:?}", walked.problems);
+    assert_eq!(walked.below(folder.path()), ["a", "empty", "letter", "link"]);
+    assert_eq!(walked.excluded, 4);
+    let seen = films.0.lock().unwrap().clone();
+    let expected = [("holiday", 16, 504), ("holiday.txt", 16, 504), ("letter", 5, 5)];
+    assert_eq!(seen, expected.map(|(name, head, bytes)| (name.as_bytes().to_vec(), head, bytes)));
 }
 
 #[test]
