@@ -3,7 +3,6 @@
 pub(crate) mod browse;
 pub(crate) mod cat;
 pub(crate) mod chats;
-pub(crate) mod chats_history;
 pub(crate) mod check;
 pub(crate) mod copy;
 pub(crate) mod diff;

@@ -1,13 +1,12 @@
-//! What became of conversations from snapshot to snapshot, what can be got back of them, and whether they are whole.
+//! What became of conversations from snapshot to snapshot, and what can be got back of them.
 
 mod compare;
-mod moments;
+pub(crate) mod flags;
+pub(crate) mod moments;
 mod recover;
 mod tell;
 mod timeline;
-mod verify;
 mod words;
 
 pub(crate) use self::recover::run as recover;
 pub(crate) use self::timeline::{diff, timeline};
-pub(crate) use self::verify::run as verify;

@@ -26,7 +26,6 @@ use self::snapshot_files::SnapshotFiles;
 pub(crate) use self::snapshot_files::path_below;
 pub(crate) use self::words::app_name;
 use crate::args::chats::{ChatsAction, ChatsArgs, ChatsKeyArgs};
-use crate::chat_changes;
 use crate::commands::choose;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -34,6 +33,7 @@ use crate::keyring;
 use crate::output::Output;
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::{chat_changes, chat_verify};
 
 /// Content of the snapshot that is kept in memory: pages of databases that are wanted again.
 const CONTENT_BYTES: u64 = 48 << 20;
@@ -50,7 +50,7 @@ pub(crate) fn run(settings: &Settings, arguments: &ChatsArgs) -> Result<Exit, Fa
         ChatsAction::Timeline(arguments) => chat_changes::timeline(settings, arguments),
         ChatsAction::Diff(arguments) => chat_changes::diff(settings, arguments),
         ChatsAction::Recover(arguments) => chat_changes::recover(settings, arguments),
-        ChatsAction::Verify(arguments) => chat_changes::verify(settings, arguments),
+        ChatsAction::Verify(arguments) => chat_verify::run(settings, arguments),
     }
 }
 

@@ -6,6 +6,7 @@
 mod args;
 mod browse;
 mod chat_changes;
+mod chat_verify;
 mod chats;
 mod commands;
 mod exit;

@@ -34,17 +34,17 @@ const MEDIA_FOLDERS: [&str; 2] = ["Media", "Message"];
 const RENAMED: &str = "AppDomainGroup-";
 
 /// A snapshot with its conversations.
-pub(super) struct Moment {
-    pub(super) snapshot: SessionId,
+pub(crate) struct Moment {
+    pub(crate) snapshot: SessionId,
     /// In ns since 1970.
-    pub(super) time: i64,
-    pub(super) root: NodeId,
-    pub(super) seen: Seen,
+    pub(crate) time: i64,
+    pub(crate) root: NodeId,
+    pub(crate) seen: Seen,
 }
 
 impl Moment {
     /// Whether something that could not be understood may hide this conversation of another snapshot.
-    pub(super) fn may_hide(&self, other: &Self, one: &Merged) -> bool {
+    pub(crate) fn may_hide(&self, other: &Self, one: &Merged) -> bool {
         let places = one.parts.iter().filter_map(|(place, _)| other.seen.places.get(*place));
         let paths: Vec<&PathBuf> = places.map(|place| &place.found().path).collect();
         let is_about = |fault: &ChatError| {
@@ -55,18 +55,18 @@ impl Moment {
 }
 
 /// Opens snapshots.
-pub(super) struct Opener {
-    pub(super) store: Store,
-    pub(super) reader: Reader,
-    pub(super) output: Output,
-    pub(super) snapshots: Vec<Snapshot>,
-    pub(super) exit: Exit,
-    pub(super) keys: Vec<Key>,
+pub(crate) struct Opener {
+    pub(crate) store: Store,
+    pub(crate) reader: Reader,
+    pub(crate) output: Output,
+    pub(crate) snapshots: Vec<Snapshot>,
+    pub(crate) exit: Exit,
+    pub(crate) keys: Vec<Key>,
     told: HashSet<String>,
 }
 
 impl Opener {
-    pub(super) fn new(settings: &Settings, keys: &ChatsKeyArgs) -> Result<Self, Failure> {
+    pub(crate) fn new(settings: &Settings, keys: &ChatsKeyArgs) -> Result<Self, Failure> {
         let store = Store::locate(settings)?;
         let repository = store.open(settings)?;
         let keys = keyring::keys(settings, &repository, keys)?;
@@ -77,7 +77,7 @@ impl Opener {
     }
 
     /// The snapshots of the machine and the paths that the newest of those is of that were asked for; oldest first.
-    pub(super) fn line(&self, pick: &PickArgs) -> Result<Vec<Snapshot>, Failure> {
+    pub(crate) fn line(&self, pick: &PickArgs) -> Result<Vec<Snapshot>, Failure> {
         let mut picked = picked(&self.snapshots, &[], pick)?;
         picked.sort_unstable_by_key(|snapshot| (snapshot.record.time, snapshot.session));
         let Some(newest) = picked.last().copied() else {
@@ -91,7 +91,7 @@ impl Opener {
     }
 
     /// Looks through a snapshot, or a folder of it. What is odd is told once, and not again for each snapshot.
-    pub(super) fn open(&mut self, snapshot: &Snapshot, key: &[u8]) -> Result<Rc<Moment>, Failure> {
+    pub(crate) fn open(&mut self, snapshot: &Snapshot, key: &[u8]) -> Result<Rc<Moment>, Failure> {
         let root = snapshot.record.root;
         let seen = Seen::of(&self.reader, root, key.to_vec(), &self.keys)?;
         for fault in &seen.faults {
@@ -105,12 +105,12 @@ impl Opener {
         Ok(Rc::new(Moment { snapshot: session, time, root, seen }))
     }
 
-    pub(super) fn tell_fault(&mut self, fault: Option<ChatError>) {
+    pub(crate) fn tell_fault(&mut self, fault: Option<ChatError>) {
         self.exit = choose::worse(self.exit, words::tell_fault(self.output, fault));
     }
 
     /// What differs between two snapshots, as far as conversations are concerned.
-    pub(super) fn changed(&mut self, before: NodeId, after: NodeId, key: &[u8]) -> Changed {
+    pub(crate) fn changed(&mut self, before: NodeId, after: NodeId, key: &[u8]) -> Changed {
         let mut changed = Changed::default();
         let mut problems = Vec::new();
         compare(
@@ -143,7 +143,7 @@ impl Opener {
 
 /// What differs between two snapshots.
 #[derive(Debug, Default)]
-pub(super) struct Changed {
+pub(crate) struct Changed {
     /// Files that conversations may lie in.
     paths: Vec<PathBuf>,
     /// Everything that is gone.
@@ -153,12 +153,12 @@ pub(super) struct Changed {
 
 impl Changed {
     /// Whether the same is to be found in both.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.paths.is_empty() && self.removed.is_empty() && !self.is_damaged
     }
 
     /// Whether what lies in a place may say something else.
-    pub(super) fn touches(&self, found: &Found) -> bool {
+    pub(crate) fn touches(&self, found: &Found) -> bool {
         let place = real_place(&found.path);
         self.is_damaged
             || self.paths.iter().any(|path| {
@@ -167,7 +167,7 @@ impl Changed {
     }
 
     /// Names of files that are gone, and that messages of these places may have had.
-    pub(super) fn lost_names<'a>(
+    pub(crate) fn lost_names<'a>(
         &'a self,
         places: impl Iterator<Item = &'a Found> + Clone,
     ) -> HashSet<&'a OsStr> {
@@ -184,7 +184,7 @@ impl Changed {
 }
 
 /// Whether the names of files in messages are those that they have in the snapshot.
-pub(super) fn has_other_names(found: &Found) -> bool {
+pub(crate) fn has_other_names(found: &Found) -> bool {
     real_place(&found.path) != found.path
 }
 

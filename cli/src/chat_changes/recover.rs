@@ -11,9 +11,9 @@ use heirloom_chats::trace::{Became, Trace, align};
 use serde_json::json;
 
 use super::compare::{Lost, State, Wanted, is_touched, lost_media, lost_names};
+use super::flags::ChatsRecoverArgs;
 use super::moments::{Changed, Moment, Opener};
 use super::words;
-use crate::args::chats_history::ChatsRecoverArgs;
 use crate::chats::export::{MediaFolder, Origin, Saved, Sink, Target};
 use crate::commands::choose;
 use crate::exit::Exit;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::compare::{Change, Fate, Report, What};
+use super::flags::ChangeKind;
 use super::moments::Moment;
 use super::words;
-use crate::args::chats_history::ChangeKind;
 use crate::failure::Failure;
 use crate::output::{Event, Output};
 use crate::render::time;

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 
 use super::compare::{Known, State, Wanted, step};
+use super::flags::{ChatsDiffArgs, ChatsTimelineArgs};
 use super::moments::{Moment, Opener};
 use super::tell::Teller;
-use crate::args::chats_history::{ChatsDiffArgs, ChatsTimelineArgs};
 use crate::commands::choose;
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -24,7 +24,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use thiserror::Error;
-use zeroize::Zeroizing;
 
 use self::content::Content;
 use self::taking::Step;
@@ -49,7 +48,7 @@ pub struct TakenApart {
     pub ways: Ways,
     steps: Arc<[Step]>,
     coat: Option<taking::Coat>,
-    recipe: Arc<Zeroizing<Vec<u8>>>,
+    recipe: Arc<recipe::Section>,
 }
 
 /// How many streams of a file come back in which way.
@@ -81,9 +80,6 @@ pub enum NotTaken {
     /// Nothing was found that compresses its content to the same bytes again.
     #[error("was compressed in a way that cannot be repeated exactly")]
     Irreproducible,
-    /// What would have to be noted is too much.
-    #[error("takes more notes to be rebuilt than it is worth")]
-    LongRecipe,
     /// It is not what it was when it was looked into.
     #[error("changed while it was read")]
     Changed,

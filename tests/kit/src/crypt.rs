@@ -85,14 +85,6 @@ impl CryptKey {
         [&JAVA_ARRAY[..], &length, &data].concat()
     }
 
-    /// The 64 digits, if it is one of the user.
-    pub fn digits(&self) -> Option<String> {
-        match self {
-            Self::Root(root) => Some(root.iter().map(|byte| format!("{byte:02x}")).collect()),
-            Self::Account { .. } => None,
-        }
-    }
-
     fn secret(&self) -> [u8; 32] {
         match self {
             Self::Root(root) => {

@@ -61,7 +61,6 @@ impl Storage for HookStorage {
     }
 
     fn settle(&self) -> BoxFuture<'_, Result<(), StorageError>> {
-        (self.hook)("settle", "");
         self.inner.settle()
     }
 

@@ -3,9 +3,8 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use super::fitting::{Inflating, Unfit};
+use super::recipe::Section;
 use super::taking::Step;
 use super::tap::{Tap, length};
 use super::{NotTaken, TakenApart};
@@ -19,7 +18,7 @@ pub(super) struct Content {
     inflating: Option<(Inflating, u64)>,
     left: u64,
     hash: [u8; 32],
-    recipe: Arc<Zeroizing<Vec<u8>>>,
+    recipe: Arc<Section>,
     recipe_used: usize,
     out: Vec<u8>,
     used: usize,
@@ -45,15 +44,12 @@ impl Content {
         }
     }
 
-    /// Sets `out` to what comes next, which may be nothing yet; says whether there is more.
+    /// Sets `out` to what comes next of the sections before the recipe, which may be nothing yet; says whether there is more.
     fn fill(&mut self) -> io::Result<bool> {
         self.out.clear();
         self.used = 0;
         let Some(tap) = &mut self.tap else {
-            let rest = self.recipe.get(self.recipe_used..).unwrap_or_default();
-            self.out.extend_from_slice(rest);
-            self.recipe_used = self.recipe.len();
-            return Ok(!self.out.is_empty());
+            return Ok(false);
         };
         if let Some((inflating, packed)) = &mut self.inflating {
             let used = inflating.step(tap.peek(*packed)?).map_err(changed)?;
@@ -117,16 +113,25 @@ fn changed(unfit: Unfit) -> io::Error {
 impl Read for Content {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.used == self.out.len() {
-            if buffer.is_empty() || !self.fill()? {
+            if buffer.is_empty() {
                 return Ok(0);
             }
+            if !self.fill()? {
+                // Not by way of `out`: there is a key in it.
+                return Ok(give(self.recipe.bytes(), &mut self.recipe_used, buffer));
+            }
         }
-        let rest = self.out.get(self.used..).unwrap_or_default();
-        let bytes = rest.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..bytes), rest.get(..bytes)) {
-            to.copy_from_slice(from);
-        }
-        self.used += bytes;
-        Ok(bytes)
+        Ok(give(&self.out, &mut self.used, buffer))
     }
+}
+
+/// Copies what is not used yet, as much as there is room for.
+pub(super) fn give(from: &[u8], used: &mut usize, buffer: &mut [u8]) -> usize {
+    let rest = from.get(*used..).unwrap_or_default();
+    let bytes = rest.len().min(buffer.len());
+    if let (Some(to), Some(from)) = (buffer.get_mut(..bytes), rest.get(..bytes)) {
+        to.copy_from_slice(from);
+    }
+    *used += bytes;
+    bytes
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Form;
+use super::content::give;
 use super::correcting::Correcting;
 use super::deflating::Deflating;
 use super::recipe::{Action, Decoded, Reader, Sealed, damaged};
@@ -198,12 +199,6 @@ impl Read for Rebuild {
                 return Ok(0);
             }
         }
-        let rest = self.out.get(self.used..).unwrap_or_default();
-        let bytes = rest.len().min(buffer.len());
-        if let (Some(to), Some(from)) = (buffer.get_mut(..bytes), rest.get(..bytes)) {
-            to.copy_from_slice(from);
-        }
-        self.used += bytes;
-        Ok(bytes)
+        Ok(give(&self.out, &mut self.used, buffer))
     }
 }

@@ -1,5 +1,6 @@
 //! The recipe: what a file is made of besides its sections. Section "Recipes of chats" of the format's description.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -22,8 +23,22 @@ const KEY_BYTES: usize = 32;
 /// No recipe that is written is longer.
 pub(super) const RECIPE_BYTES_MAX: usize = 16 << 20;
 
+/// The last section. It holds a key: nothing prints it, and no copy of it stays in memory.
+pub(super) struct Section(Zeroizing<Vec<u8>>);
+
+impl Section {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Section").field("bytes", &self.0.len()).finish_non_exhaustive()
+    }
+}
+
 /// What is around the content of an encrypted file.
-#[derive(Debug)]
 pub(super) struct Sealed {
     pub(super) nonce: [u8; NONCE_BYTES],
     pub(super) key: Zeroizing<[u8; KEY_BYTES]>,
@@ -94,11 +109,7 @@ fn number(out: &mut Vec<u8>, kind: u8, before: &[u8], number: u64) {
 }
 
 /// The whole last section: the recipe and its length. Written at once: no copy of the key is left anywhere.
-pub(super) fn section(
-    sealed: Option<&Sealed>,
-    decoded: Decoded,
-    actions: &[u8],
-) -> Zeroizing<Vec<u8>> {
+pub(super) fn section(sealed: Option<&Sealed>, decoded: Decoded, actions: &[u8]) -> Section {
     let coat_bytes = sealed.map_or(0, |sealed| {
         NONCE_BYTES + KEY_BYTES + 8 + sealed.header.len() + sealed.trailer.len()
     });
@@ -121,11 +132,10 @@ pub(super) fn section(
     }
     out.extend_from_slice(actions);
     out.extend_from_slice(&length(bytes).to_le_bytes());
-    out
+    Section(out)
 }
 
 /// Reads a recipe from front to back, never more of it than is asked for.
-#[derive(Debug)]
 pub(super) struct Reader {
     stored: Arc<dyn ReadAt>,
     at: u64,

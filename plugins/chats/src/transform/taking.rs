@@ -129,7 +129,7 @@ impl Taking {
         Action::End.write(&mut self.actions);
         let hash = self.tap.finish()?;
         let recipe = recipe::section(sealed, decoded, &self.actions);
-        self.sections.push(length(recipe.len()));
+        self.sections.push(length(recipe.bytes().len()));
         let (coat, checksum) = coat.unzip();
         let decoded_bytes = match decoded {
             Decoded::Sections(bytes) => Some(bytes),

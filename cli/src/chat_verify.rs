@@ -17,9 +17,9 @@ use heirloom_chats::reader::Range;
 
 use self::files::Check;
 use self::told::Told;
-use super::moments::{Moment, Opener};
-use crate::args::chats_history::ChatsVerifyArgs;
 use crate::args::values;
+use crate::chat_changes::flags::ChatsVerifyArgs;
+use crate::chat_changes::moments::{Moment, Opener};
 use crate::chats;
 use crate::commands::choose;
 use crate::exit::Exit;
@@ -43,9 +43,9 @@ pub(crate) fn run(settings: &Settings, arguments: &ChatsVerifyArgs) -> Result<Ex
     databases(&moment, &mut told)?;
     let mut referred = HashSet::new();
     for one in &moment.seen.conversations {
-        conversation(&mut opener, &moment, one, (arguments.read_media, &mut referred), &mut told)?;
+        conversation(&moment, one, (arguments.read_media, &mut referred), &mut told)?;
     }
-    orphans(&mut opener, &moment, &referred, &mut told)?;
+    orphans(&moment, &referred, &mut told)?;
     let max_age = values::nanoseconds(arguments.max_age, moment.time.into());
     age(files.as_ref(), &moment, max_age, &mut told)?;
     let exit = told.finish(&opener.store)?;
@@ -117,14 +117,15 @@ fn databases(moment: &Moment, told: &mut Told) -> Result<(), Failure> {
 
 /// Looks for the file of each message.
 fn conversation(
-    opener: &mut Opener,
     moment: &Moment,
     one: &Merged,
     (reads, referred): (bool, &mut HashSet<u64>),
     told: &mut Told,
 ) -> Result<(), Failure> {
     let (union, fault) = one.union(&moment.seen.places);
-    opener.tell_fault(fault);
+    if let Some(fault) = fault {
+        told.not_understood(&fault);
+    }
     let check = Check::new(&union, reads);
     let mut broken = None;
     let read = union.messages(Range::default(), &mut |message| {
@@ -144,17 +145,14 @@ fn conversation(
     if let Some(failure) = broken {
         return Err(failure);
     }
-    opener.tell_fault(read.err());
+    if let Err(fault) = read {
+        told.not_understood(&fault);
+    }
     told.conversation(&one.conversation)
 }
 
 /// Files in the folders of the app that no message has.
-fn orphans(
-    opener: &mut Opener,
-    moment: &Moment,
-    referred: &HashSet<u64>,
-    told: &mut Told,
-) -> Result<(), Failure> {
+fn orphans(moment: &Moment, referred: &HashSet<u64>, told: &mut Told) -> Result<(), Failure> {
     let mut seen = HashSet::new();
     for place in &moment.seen.places {
         let mut orphans: Vec<Item> = Vec::new();
@@ -166,7 +164,9 @@ fn orphans(
                 orphans.push(item.clone());
             }
         });
-        opener.tell_fault(walked.err());
+        if let Err(fault) = walked {
+            told.not_understood(&fault);
+        }
         for orphan in orphans {
             told.orphan(&orphan)?;
         }

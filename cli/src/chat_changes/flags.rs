@@ -1,4 +1,4 @@
-//! `heirloom chats diff`, `timeline`, `recover` and `verify`.
+//! The flags of `heirloom chats diff`, `timeline`, `recover` and `verify`.
 #![expect(
     clippy::doc_markdown,
     reason = "these comments are the help text, and a terminal shows backticks"
@@ -10,9 +10,9 @@ use clap::{Args, ValueEnum};
 use heirloom_engine::snapshot::Selector;
 use jiff::{Span, Timestamp};
 
-use super::chats::{ChatsKeyArgs, ExportFormat};
-use super::pick::PickArgs;
-use super::values;
+use crate::args::chats::{ChatsKeyArgs, ExportFormat};
+use crate::args::pick::PickArgs;
+use crate::args::values;
 
 /// What may become of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
