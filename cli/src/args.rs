@@ -17,7 +17,6 @@ pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod keep;
 pub(crate) mod key;
-pub(crate) mod keyring;
 pub(crate) mod login;
 pub(crate) mod ls;
 pub(crate) mod mount;

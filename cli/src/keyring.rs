@@ -1,5 +1,6 @@
 //! The keys of encrypted chat backups: given for one run, or kept in the repository.
 
+mod args;
 mod commands;
 mod failure;
 mod words;
@@ -15,6 +16,7 @@ use heirloom_engine::repository::Repository;
 use heirloom_engine::snapshot::KeptSecret;
 use zeroize::Zeroizing;
 
+pub(crate) use self::args::KeyringArgs;
 pub(crate) use self::commands::run;
 pub(crate) use self::failure::{KeyringFailure, Origin, message};
 use crate::args::chats::ChatsKeyArgs;

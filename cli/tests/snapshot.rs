@@ -172,7 +172,7 @@ fn sound() -> Vec<u8> {
     wav.extend(8036_u32.to_le_bytes());
     wav.extend(b"WAVEfmt ");
     for (number, bytes) in [(16, 4), (1, 2), (1, 2), (8000, 4), (8000, 4), (1, 2), (8, 2)] {
-        wav.extend(&u32::to_le_bytes(number)[..bytes]);
+        wav.extend(u32::to_le_bytes(number).into_iter().take(bytes));
     }
     wav.extend(b"data");
     wav.extend(8000_u32.to_le_bytes());
@@ -234,7 +234,7 @@ fn classes_are_left_out_by_content_and_counted() {
 fn a_later_snapshot_without_a_class_reads_no_more_of_it_than_the_beginning() {
     let place = Place::new();
     fill(&place);
-    place.write("files/long film", &[FILM, &[7; 3_000_000]].concat());
+    place.write("files/long film", &[FILM, &vec![7; 3_000_000]].concat());
     place.says(&["snapshot", "files"], 0);
     let command = [
         "--json",

@@ -10,6 +10,7 @@
 //! - level 4: [`repository`] opens a store, reads and writes objects, runs sessions
 //! - [`deletion`] has the steps of the protocol that deleting needs; [`reach`] marks what snapshots need, `fetch` reads many blobs at once, [`examine`] looks for damage; all are for
 //!   several operations
+//! - [`secrets`] keeps small secrets for the owner
 //! - level 5: [`backup`], [`restore`], [`prune`], [`check`], [`repair`] and [`view`] are the operations;
 //!   [`rewrite`] and [`copy`] make snapshots of snapshots, [`stats`] says what they take
 
@@ -36,6 +37,7 @@ pub mod repository;
 pub mod restore;
 pub mod retention;
 pub mod rewrite;
+pub mod secrets;
 pub mod snapshot;
 pub mod stats;
 mod storage;

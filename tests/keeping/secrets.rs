@@ -4,7 +4,8 @@ use anyhow::{Context as _, Result};
 use heirloom_engine::copy;
 use heirloom_engine::error::{FormatError, Problem};
 use heirloom_engine::id::SecretId;
-use heirloom_engine::repository::{Keeping, Repository, RepositoryError};
+use heirloom_engine::repository::{Repository, RepositoryError};
+use heirloom_engine::secrets::Keeping;
 use heirloom_engine::snapshot::{SECRET_BYTES_MAX, secret_name};
 use heirloom_kit::{Client, CollectedProgress, Lab};
 

@@ -48,6 +48,9 @@ const EXAMINE: &str = "examine";
 /// The steps of the protocol that only deleting needs. May import levels 1 to 4.
 const DELETION: &str = "deletion";
 
+/// Small secrets of the owner. May import levels 1 to 4.
+const SECRETS: &str = "secrets";
+
 /// The way of blobs into a store. Imported by `repository` alone.
 const UPLOAD: &str = "upload";
 
@@ -75,17 +78,18 @@ fn may_import(from: &str, to: &str) -> bool {
         || from == REPOSITORY && (pure() || [STORAGE, CACHE, UPLOAD].contains(&to))
         || from == CACHE && pure()
         || from == UPLOAD && (pure() || to == STORAGE || to == CACHE)
-        || [REACH, FETCH, DELETION].contains(&from) && (pure() || to == REPOSITORY)
+        || [REACH, FETCH, DELETION, SECRETS].contains(&from) && (pure() || to == REPOSITORY)
         || from == STORED && (pure() || [REPOSITORY, FETCH].contains(&to))
         || from == EXAMINE && (pure() || [REPOSITORY, REACH, DELETION].contains(&to))
         || OPERATIONS.contains(&from)
-            && (pure() || [REPOSITORY, REACH, FETCH, STORED, EXAMINE, DELETION].contains(&to))
+            && (pure()
+                || [REPOSITORY, REACH, FETCH, STORED, EXAMINE, DELETION, SECRETS].contains(&to))
 }
 
 fn is_on_the_ladder(module: &str) -> bool {
     VOCABULARY.contains(&module)
         || PURE.iter().any(|(name, _)| *name == module)
-        || [REPOSITORY, STORAGE, CACHE, UPLOAD, REACH, FETCH, STORED, EXAMINE, DELETION]
+        || [REPOSITORY, STORAGE, CACHE, UPLOAD, REACH, FETCH, STORED, EXAMINE, DELETION, SECRETS]
             .contains(&module)
         || OPERATIONS.contains(&module)
 }
@@ -284,7 +288,8 @@ fn the_lower_levels_are_pure_functions() {
     let mut findings = Vec::new();
     for source in engine() {
         let own = source.module[0].as_str();
-        if [REPOSITORY, STORAGE, CACHE, UPLOAD, REACH, FETCH, EXAMINE, DELETION].contains(&own)
+        if [REPOSITORY, STORAGE, CACHE, UPLOAD, REACH, FETCH, STORED, EXAMINE, DELETION, SECRETS]
+            .contains(&own)
             || OPERATIONS.contains(&own)
         {
             continue;

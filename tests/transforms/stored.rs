@@ -87,9 +87,10 @@ fn progress_is_told_in_bytes_of_the_files() -> Result<()> {
 
 #[test]
 fn what_turns_out_to_be_something_else_in_the_middle_is_stored_as_it_is() -> Result<()> {
-    for bytes in [0, 100_000, 3_000_000] {
+    let invalid = Some(io::ErrorKind::InvalidData);
+    for (bytes, with) in [(0, None), (100_000, None), (3_000_000, None), (100_000, invalid)] {
         let lab = scene(5)?;
-        let mut source = KitSource::new(files_of(&lab.tree)).giving_up_after(bytes);
+        let mut source = KitSource::new(files_of(&lab.tree)).giving_up_after(bytes, with);
         let done = back_up_from(&lab.repository, &mut source, &options_for(&lab.tree))?;
         assert_eq!(done.problems, [""; 0]);
         let stored = entry(&lab.repository, done.root(), &lab.tree.join("chats.db.crypt15"))?;

@@ -11,11 +11,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use heirloom_engine::snapshot::Selector;
 use jiff::Timestamp;
 
-use super::keyring::KeyringArgs;
 use super::values;
 use crate::chat_changes::flags::{
     ChatsDiffArgs, ChatsRecoverArgs, ChatsTimelineArgs, ChatsVerifyArgs,
 };
+use crate::keyring::KeyringArgs;
 
 /// Look into the conversations of a snapshot.
 #[derive(Debug, Args)]

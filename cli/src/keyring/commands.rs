@@ -8,16 +8,15 @@ use std::path::Path;
 use heirloom_chats::crypt::Key;
 use heirloom_engine::error::ErrorKind;
 use heirloom_engine::id::SecretId;
-use heirloom_engine::repository::{Keeping, RepositoryError};
+use heirloom_engine::repository::RepositoryError;
+use heirloom_engine::secrets::Keeping;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::args::{KeyringAction, KeyringAddArgs, KeyringArgs, KeyringRemoveArgs, KeyringShowArgs};
 use super::words::{self, short};
 use super::{KIND, KeptKey, KeyringFailure, Origin, kept, new_key, parse};
-use crate::args::keyring::{
-    KeyringAction, KeyringAddArgs, KeyringArgs, KeyringRemoveArgs, KeyringShowArgs,
-};
 use crate::exit::Exit;
 use crate::failure::{Failure, SettingFailure};
 use crate::keeping::saying;

@@ -186,10 +186,12 @@ impl Reader<'_> {
         let mut attempt = 1;
         let mut declined = false;
         loop {
+            let is_apart = content.parts().is_some();
             match self.read_once(&mut found.entry, content) {
                 Ok(Some(())) => {}
                 Ok(None) => return Ok(None),
-                Err(error) if CannotTakeApart::is_in(&error) && !declined => {
+                // Whatever went wrong with what it was taken apart into, the file itself may still be read.
+                Err(_) if is_apart && !declined => {
                     declined = true;
                     content.decline_parts();
                     content.rewind(&mut found.entry)?;

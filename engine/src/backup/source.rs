@@ -90,17 +90,12 @@ pub struct Parts {
     pub hash: [u8; 32],
 }
 
-/// Inside an [`io::Error`] of [`Content::read`]: the file is not what it was taken apart as. It is read as it is instead.
+/// Inside an [`io::Error`] of [`Content::read`]: the file is not what it was taken apart as.
+///
+/// After this or any other error of a file that was taken apart it is read as it is; that is no attempt that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it is not what it was taken apart as")]
 pub struct CannotTakeApart;
-
-impl CannotTakeApart {
-    /// Whether this is the reason of an error.
-    pub fn is_in(error: &io::Error) -> bool {
-        error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Self>)
-    }
-}
 
 impl From<CannotTakeApart> for io::Error {
     fn from(error: CannotTakeApart) -> Self {

@@ -2,7 +2,8 @@
 
 use super::CopyError;
 use crate::progress::Progress;
-use crate::repository::{Keeping, Repository};
+use crate::repository::Repository;
+use crate::secrets::Keeping;
 
 /// Keeps in the destination what the source keeps; returns how many it did not have.
 ///

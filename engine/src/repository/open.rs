@@ -138,7 +138,7 @@ impl Repository {
 
     /// Makes sure that the store still holds this repository. A record that opens with its keys is proof enough;
     /// `in_doubt` says that there is none, and then the description is read.
-    pub(super) fn confirm(&self, in_doubt: bool) -> Result<(), RepositoryError> {
+    pub(crate) fn confirm(&self, in_doubt: bool) -> Result<(), RepositoryError> {
         if !self.unconfirmed.load(Ordering::Relaxed) {
             return Ok(());
         }

@@ -247,7 +247,7 @@ impl Repository {
         Ok(slot.id)
     }
 
-    pub(super) fn check_writable(&self) -> Result<(), RepositoryError> {
+    pub(crate) fn check_writable(&self) -> Result<(), RepositoryError> {
         match &self.description.read_only_because {
             Some(feature) => Err(RepositoryError::UnknownFeature { feature: feature.clone() }),
             None => Ok(()),

@@ -84,16 +84,18 @@ fn a_file_that_changes_is_not_given_out_with_the_recipe_of_another() -> Result<(
     let (file, key) = small();
     let memory = Memory::file(file.clone());
     let taken = take_apart(Path::new("x.crypt15"), &memory, &keys(&key))?.context("a backup")?;
-    for at in [10, 200, file.len() - 1] {
+    let others = [10, 200, file.len() - 1].map(|at| {
         let mut other = file.clone();
         other[at] ^= 1;
+        other
+    });
+    let shorter = [20, 300].map(|less| file[..file.len() - less].to_vec());
+    for other in others.into_iter().chain(shorter) {
         let error = content(&taken, &Memory::file(other)).expect_err("another file");
         let error = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
         let reason = error.and_then(|error| error.downcast_ref::<NotTaken>());
-        assert!(matches!(reason, Some(NotTaken::Changed)), "byte {at}");
+        assert!(matches!(reason, Some(NotTaken::Changed)), "{reason:?}");
     }
-    let shorter = Memory::file(file[..file.len() - 20].to_vec());
-    assert!(content(&taken, &shorter).is_err());
     Ok(())
 }
 

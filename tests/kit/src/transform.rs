@@ -53,29 +53,36 @@ fn disguised(magic: [u8; 4], sections: &[&[u8]]) -> Vec<u8> {
 #[derive(Debug)]
 pub struct KitSource<S> {
     inner: S,
-    gives_up_after: u64,
+    gives_up: GivesUp,
+}
+
+/// After how many bytes, and how.
+#[derive(Debug, Clone, Copy)]
+struct GivesUp {
+    after: u64,
+    with: Option<io::ErrorKind>,
 }
 
 impl<S: Source> KitSource<S> {
     /// Takes apart what it can.
     pub fn new(inner: S) -> Self {
-        Self { inner, gives_up_after: u64::MAX }
+        Self { inner, gives_up: GivesUp { after: u64::MAX, with: None } }
     }
 
-    /// The same, which finds after so many bytes that it cannot.
+    /// The same, which finds after so many bytes that it cannot, and says so or fails like this.
     #[must_use]
-    pub fn giving_up_after(mut self, bytes: u64) -> Self {
-        self.gives_up_after = bytes;
+    pub fn giving_up_after(mut self, bytes: u64, with: Option<io::ErrorKind>) -> Self {
+        self.gives_up = GivesUp { after: bytes, with };
         self
     }
 }
 
 impl<S: Source> Source for KitSource<S> {
     fn next(&mut self) -> Option<Result<Found, Problem>> {
-        let gives_up_after = self.gives_up_after;
+        let gives_up = self.gives_up;
         self.inner.next().map(|found| {
             let Found { key, entry, handle } = found?;
-            let handle = Box::new(KitHandle { inner: handle, gives_up_after });
+            let handle = Box::new(KitHandle { inner: handle, gives_up });
             Ok(Found { key, entry, handle })
         })
     }
@@ -88,7 +95,7 @@ impl<S: Source> Source for KitSource<S> {
 #[derive(Debug)]
 struct KitHandle {
     inner: Box<dyn Handle>,
-    gives_up_after: u64,
+    gives_up: GivesUp,
 }
 
 impl Handle for KitHandle {
@@ -103,8 +110,8 @@ impl Handle for KitHandle {
     ) -> io::Result<Option<Box<dyn Content>>> {
         let Some(inner) = self.inner.open(entry, problem)? else { return Ok(None) };
         let apart = Apart::of(inner.as_ref());
-        let gives_up_after = self.gives_up_after;
-        Ok(Some(Box::new(KitContent { inner, apart, gives_up_after, declined: false })))
+        let gives_up = self.gives_up;
+        Ok(Some(Box::new(KitContent { inner, apart, gives_up, declined: false })))
     }
 }
 
@@ -181,7 +188,7 @@ fn header_of(file: &[u8]) -> Option<(Vec<u8>, Vec<u64>)> {
 struct KitContent {
     inner: Box<dyn Content>,
     apart: Option<Apart>,
-    gives_up_after: u64,
+    gives_up: GivesUp,
     declined: bool,
 }
 
@@ -192,8 +199,8 @@ impl Content for KitContent {
 
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(apart) = &mut self.apart else { return self.inner.read(buffer) };
-        if apart.position >= self.gives_up_after {
-            return Err(CannotTakeApart.into());
+        if apart.position >= self.gives_up.after {
+            return Err(self.gives_up.with.map_or_else(|| CannotTakeApart.into(), io::Error::from));
         }
         apart.read(buffer)
     }

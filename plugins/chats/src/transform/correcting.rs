@@ -55,11 +55,21 @@ impl Correcting {
 
     /// The stream of the next chunk.
     pub(super) fn next(&mut self, plain: Vec<u8>, corrections: Vec<u8>) -> io::Result<Vec<u8>> {
+        self.begin(plain, corrections)?;
+        self.end()
+    }
+
+    /// Begins to make the stream of the next chunk. [`end`](Self::end) has to be called once for each.
+    pub(super) fn begin(&mut self, plain: Vec<u8>, corrections: Vec<u8>) -> io::Result<()> {
         if !self.is_begun && !is_harmless(&corrections) {
             return Err(nonsense());
         }
         self.is_begun = true;
-        self.chunks.send((plain, corrections)).map_err(|_ended| nonsense())?;
+        self.chunks.send((plain, corrections)).map_err(|_ended| nonsense())
+    }
+
+    /// Waits for the stream that was begun.
+    pub(super) fn end(&mut self) -> io::Result<Vec<u8>> {
         self.made.recv().ok().flatten().ok_or_else(nonsense)
     }
 }

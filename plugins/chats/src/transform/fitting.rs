@@ -229,6 +229,7 @@ fn correct(tap: &mut Tap, stream: Stream, actions: &mut Vec<u8>) -> Result<Fitte
             break;
         }
     }
+    prediction.compare()?;
     let is_whole = left == 0 && waiting.is_empty();
     if !is_whole || prediction.plain != plain || prediction.hasher.finalize() != hash {
         return Err(Unfit::Irreproducible);
@@ -240,6 +241,8 @@ fn correct(tap: &mut Tap, stream: Stream, actions: &mut Vec<u8>) -> Result<Fitte
 struct Prediction {
     library: PreflateStreamProcessor,
     correcting: Correcting,
+    /// What has to come out of the chunk that is being corrected, while the next one is predicted.
+    awaited: Option<Vec<u8>>,
     hasher: blake3::Hasher,
     plain: u64,
 }
@@ -253,7 +256,7 @@ impl Prediction {
             verify_compression: false,
         });
         let (correcting, hasher) = (Correcting::new()?, blake3::Hasher::new());
-        Ok(Self { library, correcting, hasher, plain: 0 })
+        Ok(Self { library, correcting, awaited: None, hasher, plain: 0 })
     }
 
     /// Corrects as many blocks as are there, and says how long they are; `None` if not one is whole.
@@ -274,12 +277,18 @@ impl Prediction {
         self.plain += length(plain.len());
         Action::Chunk(length(plain.len()), length(corrections.len())).write(actions);
         actions.extend_from_slice(&corrections);
-        let made = self.correcting.next(plain, corrections);
-        if made.ok().as_deref() != packed.get(..compressed_size) {
-            return Err(Unfit::Irreproducible);
-        }
+        self.compare()?;
+        self.correcting.begin(plain, corrections).map_err(|_nonsense| Unfit::Irreproducible)?;
+        self.awaited = packed.get(..compressed_size).map(<[u8]>::to_vec);
         self.library.shrink_to_dictionary();
         Ok(Some(compressed_size))
+    }
+
+    /// Compares what came out of the chunk before.
+    fn compare(&mut self) -> Result<(), Unfit> {
+        let Some(awaited) = self.awaited.take() else { return Ok(()) };
+        let made = self.correcting.end().map_err(|_nonsense| Unfit::Irreproducible)?;
+        if made == awaited { Ok(()) } else { Err(Unfit::Irreproducible) }
     }
 
     fn predict(&mut self, packed: &[u8]) -> Result<Option<PreflateStreamChunkResult>, Unfit> {

@@ -5,6 +5,7 @@ use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::NotTaken;
 use crate::crypt::Cipher;
 use crate::files::ReadAt;
 use bytes::{Bytes, BytesMut};
@@ -73,7 +74,8 @@ impl Tap {
         let most = usize::try_from(end - self.at).unwrap_or(usize::MAX).min(PIECE_BYTES);
         let read = self.file.read_at(self.at, most)?;
         if read.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+            // It was longer a moment ago.
+            return Err(io::Error::new(io::ErrorKind::InvalidData, NotTaken::Changed));
         }
         self.hasher.update(&read);
         self.at = self.at.saturating_add(length(read.len()));

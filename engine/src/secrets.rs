@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
-use super::{Repository, RepositoryError, Saying};
 use crate::clock::random;
 use crate::error::{ErrorKind, Problem};
 use crate::id::SecretId;
+use crate::repository::{Repository, RepositoryError, Saying};
 use crate::snapshot::{KeptSecret, SECRET_BYTES_MAX, secret_name};
 
 /// The secrets of a repository.
@@ -44,7 +44,7 @@ impl Repository {
         self.confirm(names.is_empty())?;
         let read = self.objects(names.iter().map(|(_, name)| name.as_str()));
         for ((id, name), bytes) in names.iter().zip(read) {
-            let parse = |bytes: &Bytes| KeptSecret::open(bytes, &self.keys, *id);
+            let parse = |bytes: &Bytes| KeptSecret::open(bytes, self.keys(), *id);
             match bytes.and_then(|bytes| self.parsed(name, Some(bytes), parse)) {
                 // Removed since the listing.
                 Err(error) if error.kind == ErrorKind::NotFound => {}
@@ -99,7 +99,7 @@ impl Repository {
         if let Some(other) = kept.iter().find(is_same) {
             return Ok(Keeping::Present(other.id));
         }
-        self.put(&secret_name(secret.id), Bytes::from(secret.seal(&self.keys, self.clock())))?;
+        self.put(&secret_name(secret.id), Bytes::from(secret.seal(self.keys(), self.clock())))?;
         Ok(Keeping::Kept(secret.id))
     }
 
