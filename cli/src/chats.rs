@@ -15,7 +15,7 @@ use heirloom_chats::error::ChatError;
 use heirloom_chats::files::Files;
 use heirloom_chats::merge::{Merged, Union, merge};
 use heirloom_chats::model::{Conversation, Remark, Time};
-use heirloom_chats::reader::{Chats, open_all};
+use heirloom_chats::reader::{Chats, Counts, Overview, open_all};
 use heirloom_engine::id::NodeId;
 use heirloom_engine::repository::Repository;
 use heirloom_engine::snapshot::Selector;
@@ -61,6 +61,8 @@ pub(crate) struct Seen {
     pub(crate) conversations: Vec<Merged>,
     /// What could not be understood.
     pub(crate) faults: Vec<ChatError>,
+    /// What the numbers of messages are worth.
+    pub(crate) counts: Counts,
 }
 
 impl Seen {
@@ -69,7 +71,7 @@ impl Seen {
         reader: &Reader,
         root: NodeId,
         key: Vec<u8>,
-        keys: &[Key],
+        (keys, is_counted): (&[Key], bool),
     ) -> Result<Self, Failure> {
         let files = files(reader, root, key);
         let mut faults = Vec::new();
@@ -77,10 +79,21 @@ impl Seen {
             Unlocked::new(files, keys, &mut |fault| faults.push(fault)).map_err(Failure::System)?,
         );
         let places = open_all(&files, &mut |fault| faults.push(fault));
-        let mut found = Vec::new();
+        let (mut found, mut counts) = (Vec::new(), Counts::Exact);
         for (number, place) in places.iter().enumerate() {
-            match place.conversations() {
-                Ok(all) => found.extend(all.into_iter().map(|one| (number, one))),
+            let overview = if is_counted {
+                let exact = |conversations| Overview { conversations, counts: Counts::Exact };
+                place.conversations().map(exact)
+            } else {
+                place.overview()
+            };
+            match overview {
+                Ok(all) => {
+                    if all.counts != Counts::Exact {
+                        counts = all.counts;
+                    }
+                    found.extend(all.conversations.into_iter().map(|one| (number, one)));
+                }
                 Err(fault) => faults.push(fault),
             }
         }
@@ -89,7 +102,7 @@ impl Seen {
         conversations.sort_by(|a, b| {
             last(b).cmp(&last(a)).then_with(|| a.conversation.name.cmp(&b.conversation.name))
         });
-        Ok(Self { places, conversations, faults })
+        Ok(Self { places, conversations, faults, counts })
     }
 
     /// The messages of one conversation; what cannot be read of it is told.
@@ -155,14 +168,19 @@ struct Opened {
 }
 
 impl Opened {
-    fn new(settings: &Settings, selector: &Selector, keys: &ChatsKeyArgs) -> Result<Self, Failure> {
+    /// Counts every message if that is wanted; on a store far away this takes long.
+    fn new(
+        settings: &Settings,
+        (selector, is_counted): (&Selector, bool),
+        keys: &ChatsKeyArgs,
+    ) -> Result<Self, Failure> {
         let store = Store::locate(settings)?;
         let repository = store.open(settings)?;
         let keys = keyring::keys(settings, &repository, keys)?;
         let (snapshots, exit) = choose::all(&repository, settings.output)?;
         let root = choose::one(&snapshots.taken, selector)?.record.root;
         let reader = reader(repository);
-        let seen = Seen::of(&reader, root, selector.key(), &keys)?;
+        let seen = Seen::of(&reader, root, selector.key(), (&keys, is_counted))?;
         let exit = choose::worse(exit, seen.tell(settings.output));
         if seen.conversations.is_empty() {
             return Err(ChatsFailure::None.into());

@@ -78,7 +78,7 @@ impl Place {
         let root = "phone/Android/media/com.whatsapp/WhatsApp";
         for day in 1..4 {
             let name = format!("{root}/Databases/msgstore-2026-11-0{day}.1.db.crypt15");
-            self.write(&name, &vec![day; 3000]);
+            self.write(&name, &backup(day));
         }
         for (kind, start, end, number) in [
             ("Images", "IMG", "jpg", 1234),
@@ -93,6 +93,14 @@ impl Place {
         }
         self.write("phone/DCIM/Camera/20261101_120000.jpg", b"x");
     }
+}
+
+/// Three thousand bytes that begin as an encrypted backup does: a key of 64 digits, and another nonce each day.
+fn backup(day: u8) -> Vec<u8> {
+    let mut bytes =
+        [&[24, 8, 1, 3 << 3 | 2, 18, 1 << 3 | 2, 16][..], &[day; 16], &[6 << 3, 3]].concat();
+    bytes.resize(3000, day);
+    bytes
 }
 
 #[test]

@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::random;
 use crate::crypto::{ObjectKind, padded_map, parse_padded_map};
-use crate::error::{ErrorKind, FormatError, Problem};
+use crate::error::{ErrorKind, FormatError, Problem, StorageError};
 use crate::id::{GenerationId, PackId, SessionId};
 use crate::index::{Segment, SegmentName, Trust};
 use crate::looks::{Look, is_left_out};
 use crate::pack::PackRecord;
 use crate::repository::{
-    Catalogue, CondemnedList, Repository, RepositoryError, Session, SessionNote,
+    Catalogue, CondemnedList, Repository, RepositoryError, Session, SessionNote, Snapshots,
 };
 use crate::snapshot::{self, Snapshot};
 
@@ -145,6 +145,15 @@ impl Repository {
     }
 }
 
+/// Whether there was a record of this name, one that cannot be read included.
+fn has_record(found: &Snapshots, id: SessionId) -> bool {
+    let Snapshots { taken, disputed, forgotten, problems, .. } = found;
+    let name = snapshot::object_name(id);
+    let mut records = [taken, disputed, forgotten].into_iter().flatten();
+    records.any(|snapshot| snapshot.session == id)
+        || problems.iter().any(|problem| problem.damaged_object() == Some(name.as_str()))
+}
+
 fn waits_name(generation: GenerationId) -> String {
     format!("condemned/{generation}.waits")
 }
@@ -218,6 +227,15 @@ impl Session<'_> {
         self.put_map(ObjectKind::Waits, &waits_name(id), &list)
     }
 
+    /// Whoever sees the snapshot, or that the session object is gone, takes the session for ended, and its segments for
+    /// known: they may list packs that are about to be deleted.
+    pub(crate) fn let_segments_be_seen(&self) -> Result<(), StorageError> {
+        if is_left_out(Look::SegmentsBeforeEnd) {
+            return Ok(());
+        }
+        self.shared.runtime.block_on(self.shared.storage.settle())
+    }
+
     /// Sessions other than this one.
     pub fn others(&self) -> Result<Vec<SessionId>, RepositoryError> {
         let mut ids = self.repository.session_ids()?;
@@ -242,7 +260,7 @@ impl Session<'_> {
                 self.repository.delete(&fence)?;
                 // Others, who miss its session object, might not see the record yet, if it was only just put. Then the
                 // object is left to its writer, or to the next prune.
-                if !self.snapshots().contain(session) {
+                if !has_record(self.snapshots(), session) {
                     return Ok(Death::Committed);
                 }
             }

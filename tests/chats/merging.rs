@@ -81,13 +81,14 @@ fn two_people_of_one_name_are_two() -> Result<()> {
     let desk = Desk::new()?;
     desk.sql("ChatStorage.sqlite", IPHONE)?;
     let day = |text: &str| {
-        (0..6).map(|n| format!("24/12/2025, 18:{}{n} - Mia: {text} {n}\n", 1)).collect::<String>()
+        let lines = (0..6).map(|n| format!("24/12/2025, 18:1{n} - Mia: {text} {n}\n"));
+        lines.collect::<Vec<_>>().concat()
     };
     let more = (10..16).map(|n| {
         let (time, id) = (788_292_900 + n, format!("D{n}"));
         format!("INSERT INTO ZWAMESSAGE VALUES({n}, 1, NULL, NULL, 0, 0, 0, {n}, 0, {time}, '{id}', '100@s.whatsapp.net', 'Something else {n}');")
     });
-    desk.sql("ChatStorage.sqlite", &more.collect::<String>())?;
+    desk.sql("ChatStorage.sqlite", &more.collect::<Vec<_>>().concat())?;
     desk.write("WhatsApp Chat with Mia.txt", &day("Another conversation"))?;
     desk.snapshot()?;
     let listed = desk.objects(&["chats", "list"], 0)?;

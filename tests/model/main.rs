@@ -39,11 +39,19 @@ struct Settings {
     replay: bool,
     shrink: bool,
     twice: bool,
-    /// Crowded schedules, of which only losses count.
-    crowded: bool,
-    /// Crowded schedules on a store that lists late.
-    late: bool,
+    kind: Kind,
     left_out: Option<Look>,
+}
+
+/// What is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A few clients who do something now and then.
+    Usual,
+    /// Many at once; only losses count.
+    Crowded,
+    /// The same on a store that lists late.
+    Late,
 }
 
 impl Settings {
@@ -55,8 +63,7 @@ impl Settings {
             replay: false,
             shrink: false,
             twice: false,
-            crowded: false,
-            late: false,
+            kind: Kind::Usual,
             left_out: None,
         };
         for argument in arguments {
@@ -70,12 +77,10 @@ impl Settings {
                     settings.first = value.parse()?;
                     (settings.replay, settings.shrink) = (true, true);
                 }
-                "crowded" => settings.crowded = value.parse()?,
-                "late" => {
-                    settings.late = value.parse()?;
-                    settings.crowded |= settings.late;
-                }
-                "without" => (settings.crowded, settings.left_out) = (true, Some(look(value)?)),
+                "crowded" if value.parse()? => settings.kind = Kind::Crowded,
+                "late" if value.parse()? => settings.kind = Kind::Late,
+                "crowded" | "late" => {}
+                "without" => settings.left_out = Some(look(value)?),
                 "replay" => {
                     settings.first = value.parse()?;
                     settings.replay = true;
@@ -88,21 +93,29 @@ impl Settings {
 }
 
 impl Settings {
+    /// What leaves a precaution out needs a crowd to be noticed.
+    fn kind(&self) -> Kind {
+        match (self.kind, self.left_out) {
+            // Only where listings are late segments are waited for.
+            (_, Some(Look::SegmentsBeforeEnd)) => Kind::Late,
+            (Kind::Usual, Some(_)) => Kind::Crowded,
+            (kind, _) => kind,
+        }
+    }
+
     fn plan(&self, seed: u64) -> Plan {
-        // Only where listings are late segments are waited for.
-        let late = self.late || self.left_out == Some(Look::SegmentsBeforeEnd);
-        match (self.crowded, late) {
-            (true, true) => Plan::draw_late(seed),
-            (true, false) => Plan::draw_crowded(seed),
-            (false, _) => Plan::draw(seed),
+        match self.kind() {
+            Kind::Usual => Plan::draw(seed),
+            Kind::Crowded => Plan::draw_crowded(seed),
+            Kind::Late => Plan::draw_late(seed),
         }
     }
 
     fn search(&self) -> Search {
         // What these prevent is a doubt, or an index that is wrong before anybody relies on it.
         let not_lost = [Look::SnapshotAfterFence, Look::SegmentsBeforeEnd];
-        let for_losses =
-            self.crowded && !self.left_out.is_some_and(|look| not_lost.contains(&look));
+        let for_losses = self.kind() != Kind::Usual
+            && !self.left_out.is_some_and(|look| not_lost.contains(&look));
         Search { for_losses, with_log: self.replay }
     }
 }

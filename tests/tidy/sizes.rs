@@ -1,4 +1,4 @@
-//! Functions of 70 lines, files of 500, modules of 1,500, an engine of 26,000; tests are not counted.
+//! Functions of 70 lines, files of 500, modules of 1,500, an engine of 24,000; tests are not counted.
 //!
 //! Blank lines and comments count only in files: nobody shall save on them, but a file must fit into a head.
 
@@ -13,7 +13,7 @@ use crate::{Finding, settle};
 const FUNCTION_LINES: usize = 70;
 const FILE_LINES: usize = 500;
 const MODULE_LINES: usize = 1500;
-const ENGINE_LINES: usize = 26_000;
+const ENGINE_LINES: usize = 24_000;
 
 struct Functions<'a> {
     source: &'a Source,

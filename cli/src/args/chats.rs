@@ -7,7 +7,7 @@
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use heirloom_engine::snapshot::Selector;
 use jiff::Timestamp;
 
@@ -15,6 +15,7 @@ use super::values;
 use crate::chat_changes::flags::{
     ChatsDiffArgs, ChatsRecoverArgs, ChatsTimelineArgs, ChatsVerifyArgs,
 };
+use crate::chats::export::ExportFormat;
 use crate::keyring::KeyringArgs;
 
 /// Look into the conversations of a snapshot.
@@ -73,6 +74,10 @@ pub(crate) struct ChatsListArgs {
     /// Snapshot, or a folder of it: latest, latest:/home/me/WhatsApp
     #[arg(value_name = "SNAPSHOT[:PATH]", value_parser = values::selector(), default_value = "latest")]
     pub(crate) snapshot: Selector,
+
+    /// Count the messages of large databases instead of estimating them; on a store far away this takes long
+    #[arg(long)]
+    pub(crate) count: bool,
 
     #[command(flatten)]
     pub(crate) keys: ChatsKeyArgs,
@@ -145,15 +150,4 @@ pub(crate) struct ChatsExportArgs {
 
     #[command(flatten)]
     pub(crate) place: ChatsPlaceArgs,
-}
-
-/// How a conversation is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExportFormat {
-    /// Pages that any browser opens
-    Html,
-    /// One JSON object a line
-    Json,
-    /// As WhatsApp exports it
-    Txt,
 }

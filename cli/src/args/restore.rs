@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use heirloom_engine::snapshot::Selector;
 
 use super::values;
+use crate::commands::restore::First;
 
 /// Bring files back.
 #[derive(Debug, Args)]
@@ -92,17 +93,6 @@ pub(crate) struct OwnerArgs {
     /// Go by the numbers of users and groups, not by their names
     #[arg(long)]
     pub(crate) numeric_owner: bool,
-}
-
-/// What is restored first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum First {
-    /// Documents, databases and chats; then pictures, sounds and films
-    Text,
-    /// Files of up to 1 MiB; then the others
-    Small,
-    /// What changed in the month before the snapshot; then in the year before it; then the others
-    Newest,
 }
 
 /// What to do with files that exist.

@@ -10,9 +10,10 @@ use clap::{Args, ValueEnum};
 use heirloom_engine::snapshot::Selector;
 use jiff::{Span, Timestamp};
 
-use crate::args::chats::{ChatsKeyArgs, ExportFormat};
+use crate::args::chats::ChatsKeyArgs;
 use crate::args::pick::PickArgs;
 use crate::args::values;
+use crate::chats::export::ExportFormat;
 
 /// What may become of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

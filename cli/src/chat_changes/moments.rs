@@ -93,7 +93,7 @@ impl Opener {
     /// Looks through a snapshot, or a folder of it. What is odd is told once, and not again for each snapshot.
     pub(crate) fn open(&mut self, snapshot: &Snapshot, key: &[u8]) -> Result<Rc<Moment>, Failure> {
         let root = snapshot.record.root;
-        let seen = Seen::of(&self.reader, root, key.to_vec(), &self.keys)?;
+        let seen = Seen::of(&self.reader, root, key.to_vec(), (&self.keys, true))?;
         for fault in &seen.faults {
             let (text, fields) = words::fault(fault);
             if self.told.insert(text.clone()) {

@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use heirloom_chats::error::ChatError;
 use heirloom_chats::merge::Union;
 use heirloom_chats::model::{Conversation, Message};
@@ -17,13 +18,24 @@ use serde_json::json;
 use self::html::Pages;
 pub(crate) use self::media::{MediaFolder, Saved};
 use super::{ChatsFailure, Opened, words};
-use crate::args::chats::{ChatsExportArgs, ExportFormat};
+use crate::args::chats::ChatsExportArgs;
 use crate::commands::choose;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Event;
 use crate::render::numbers::counted;
 use crate::settings::Settings;
+
+/// How a conversation is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// Pages that any browser opens
+    Html,
+    /// One JSON object a line
+    Json,
+    /// As WhatsApp exports it
+    Txt,
+}
 
 /// What was written.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,7 +46,7 @@ struct Written {
 }
 
 pub(super) fn run(settings: &Settings, arguments: &ChatsExportArgs) -> Result<Exit, Failure> {
-    let opened = Opened::new(settings, &arguments.place.snapshot, &arguments.place.keys)?;
+    let opened = Opened::new(settings, (&arguments.place.snapshot, true), &arguments.place.keys)?;
     let one = opened.seen.one(&arguments.chat)?;
     let (union, told) = opened.seen.union(settings.output, one);
     let conversation = &one.conversation;

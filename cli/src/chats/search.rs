@@ -20,7 +20,7 @@ use crate::render::numbers::counted;
 use crate::settings::Settings;
 
 pub(super) fn run(settings: &Settings, arguments: &ChatsSearchArgs) -> Result<Exit, Failure> {
-    let opened = Opened::new(settings, &arguments.place.snapshot, &arguments.place.keys)?;
+    let opened = Opened::new(settings, (&arguments.place.snapshot, false), &arguments.place.keys)?;
     let (output, needle) = (settings.output, Needle::new(&arguments.text));
     let mut hits = Hits { output, stdout: BufWriter::new(io::stdout()), found: 0, broken: None };
     let mut exit = opened.exit;

@@ -17,7 +17,7 @@ use crate::output::{self, Event};
 use crate::settings::Settings;
 
 pub(super) fn run(settings: &Settings, arguments: &ChatsShowArgs) -> Result<Exit, Failure> {
-    let opened = Opened::new(settings, &arguments.place.snapshot, &arguments.place.keys)?;
+    let opened = Opened::new(settings, (&arguments.place.snapshot, false), &arguments.place.keys)?;
     let output = settings.output;
     let one = opened.seen.one(&arguments.chat)?;
     let (union, exit) = opened.seen.union(output, one);

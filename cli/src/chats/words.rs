@@ -8,6 +8,7 @@ use heirloom_chats::model::{
     App, Call, Conversation, ConversationKind, Direction, Found, Media, Message, MessageKind,
     Remark, Time,
 };
+use heirloom_chats::reader::Counts;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -103,14 +104,18 @@ fn time_field(time: Option<Time>) -> Value {
 }
 
 /// A row of the list.
-pub(super) fn row(conversation: &Conversation) -> Vec<String> {
+pub(super) fn row(conversation: &Conversation, counts: Counts) -> Vec<String> {
     let name = if conversation.name.is_empty() { &conversation.id } else { &conversation.name };
     vec![
         names::shown(name.as_bytes()),
         app_name(conversation.app).to_owned(),
         kind(conversation.kind).to_owned(),
-        count(conversation.messages),
-        count(conversation.media),
+        match counts {
+            Counts::Exact => count(conversation.messages),
+            Counts::Estimated => format!("~{}", count(conversation.messages)),
+            Counts::Unknown => "?".to_owned(),
+        },
+        if counts == Counts::Exact { count(conversation.media) } else { "?".to_owned() },
         date(conversation.first),
         date(conversation.last),
     ]
@@ -121,7 +126,20 @@ pub(super) fn places(places: &[&Found]) -> String {
     places.iter().map(|found| names::path(&found.path)).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) fn conversation_fields(conversation: &Conversation, places: &[&Found]) -> Value {
+/// What numbers of messages are worth, for programs.
+pub(super) fn counts(counts: Counts) -> &'static str {
+    match counts {
+        Counts::Exact => "exact",
+        Counts::Estimated => "estimated",
+        Counts::Unknown => "unknown",
+    }
+}
+
+pub(super) fn conversation_fields(
+    conversation: &Conversation,
+    counts: Counts,
+    places: &[&Found],
+) -> Value {
     let found = places.first();
     let path = |found: &&Found| found.path.to_string_lossy().into_owned();
     let participants: Vec<Value> = conversation
@@ -135,8 +153,9 @@ pub(super) fn conversation_fields(conversation: &Conversation, places: &[&Found]
         "app": app_name(conversation.app),
         "kind": kind(conversation.kind),
         "participants": participants,
-        "messages": conversation.messages,
-        "media": conversation.media,
+        "messages": (counts != Counts::Unknown).then_some(conversation.messages),
+        "media": (counts == Counts::Exact).then_some(conversation.media),
+        "counts": self::counts(counts),
         "first": time_field(conversation.first),
         "last": time_field(conversation.last),
         "archived": conversation.is_archived,
@@ -264,7 +283,8 @@ pub(super) fn about(conversation: &Conversation) -> String {
     let people = conversation.participants.iter();
     let people: Vec<&str> = people.map(|one| one.name.as_deref().unwrap_or(&one.id)).collect();
     let kind = format!("{}, {}", app_name(conversation.app), kind(conversation.kind));
-    if people.is_empty() { kind } else { format!("{kind}: {}", people.join(", ")) }
+    // Of a first look at a large group nobody is known but oneself.
+    if people.len() < 2 { kind } else { format!("{kind}: {}", people.join(", ")) }
 }
 
 /// What stands for itself in an address.

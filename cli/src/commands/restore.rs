@@ -11,6 +11,7 @@ use heirloom_engine::snapshot::Snapshot;
 use heirloom_engine::tree::key_from_path;
 
 use self::select::Patterns;
+pub(crate) use self::turns::First;
 use super::choose;
 use crate::args::restore::{Overwrite as OverwriteFlag, RestoreArgs};
 use crate::exit::Exit;

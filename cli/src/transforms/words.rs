@@ -26,7 +26,7 @@ pub(crate) fn tell(output: Output, outcomes: &[Outcome]) {
             Err(reason) => {
                 let why = explain::chain(reason);
                 let text = format!(
-                    "{path} {why}: it is stored as it is, and shares nothing with other copies"
+                    "{path} is stored as it is, and shares nothing with other copies: it {why}"
                 );
                 output.warning("snapshot.stored-as-is", &text, fields);
             }

@@ -10,7 +10,7 @@ use crate::crypto::ObjectKind;
 use crate::error::Problem;
 use crate::id::{PackId, SessionId};
 use crate::index::SegmentName;
-use crate::snapshot::{Snapshot, Tombstone, object_name};
+use crate::snapshot::{Snapshot, Tombstone};
 
 /// The snapshots of a repository, oldest first.
 #[derive(Debug, Default)]
@@ -31,15 +31,6 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// Whether there was a record of this name, one that cannot be read included.
-    pub(crate) fn contain(&self, id: SessionId) -> bool {
-        let Self { taken, disputed, forgotten, problems, .. } = self;
-        let mut records = [taken, disputed, forgotten].into_iter().flatten();
-        let name = object_name(id);
-        records.any(|snapshot| snapshot.session == id)
-            || problems.iter().any(|problem| problem.damaged_object() == Some(name.as_str()))
-    }
-
     /// Tells those that count from the others, by the tombstones and by fences that were listed after the records.
     pub(super) fn sort(found: Found, fenced: &HashSet<SessionId>) -> Self {
         let Found { snapshots, tombstones, problems } = found;

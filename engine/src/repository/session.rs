@@ -13,7 +13,7 @@ use super::{Repository, RepositoryError, Saying, Snapshots};
 use crate::cache::ClientState;
 use crate::clock::random;
 use crate::crypto::{Keys, ObjectKind, padded_map};
-use crate::error::{ErrorKind, Problem, StorageError};
+use crate::error::{ErrorKind, Problem};
 use crate::id::{BlobPrefix, ClientId, ContentId, NodeId, PackId, SessionId};
 use crate::index::{IndexSet, SegmentName};
 use crate::looks::{Look, is_left_out};
@@ -300,16 +300,6 @@ impl<'r> Session<'r> {
                 self.shared.progress.problem(&Problem::NotDeleted { object, source });
             }
         }
-    }
-
-    /// Whoever sees the snapshot, or that the session object is gone, takes the session for ended, and its segments for
-    /// known: they may list packs that are about to be deleted.
-    fn let_segments_be_seen(&self) -> Result<(), StorageError> {
-        if is_left_out(Look::SegmentsBeforeEnd) {
-            return Ok(());
-        }
-        let runtime = &self.repository.context.runtime;
-        runtime.block_on(self.repository.storage.settle())
     }
 
     /// Waits until every blob is in the store. Returns the bytes that this took.

@@ -151,9 +151,12 @@ fn members_that_another_program_deflated_or_nobody_can_are_kept() -> Result<()> 
             for number in [20, flags, method, 0, 0] {
                 out.extend_from_slice(&number.to_le_bytes());
             }
-            let sizes = [crc, raw.len() as u32, plain.len() as u32];
-            sizes.iter().for_each(|size| out.extend_from_slice(&size.to_le_bytes()));
-            out.extend_from_slice(&(name.len() as u16).to_le_bytes());
+            let bytes = |part: &[u8]| u32::try_from(part.len()).expect("short");
+            for size in [crc, bytes(raw), bytes(&plain)] {
+                out.extend_from_slice(&size.to_le_bytes());
+            }
+            let name_bytes = u16::try_from(name.len()).expect("short");
+            out.extend_from_slice(&name_bytes.to_le_bytes());
             out.extend_from_slice(&[0, 0]);
         };
         let mut out = b"PK\x03\x04".to_vec();
@@ -165,10 +168,10 @@ fn members_that_another_program_deflated_or_nobody_can_are_kept() -> Result<()> 
         common(&mut out);
         out.extend_from_slice(&[0; 14]);
         out.extend_from_slice(name);
-        let list = (out.len() - start) as u32;
+        let list = u32::try_from(out.len() - start).expect("short");
         out.extend_from_slice(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
         out.extend_from_slice(&list.to_le_bytes());
-        out.extend_from_slice(&(start as u32).to_le_bytes());
+        out.extend_from_slice(&u32::try_from(start).expect("short").to_le_bytes());
         out.extend_from_slice(&[0, 0]);
         out
     };

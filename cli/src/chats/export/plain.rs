@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write as _};
 
 use heirloom_chats::model::{Conversation, Message};
+use heirloom_chats::reader::Counts;
 use serde_json::{Value, json};
 
 use super::{Origin, Saved, Sink, flush};
@@ -19,7 +20,7 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(out: BufWriter<File>, conversation: &Conversation) -> Self {
-        let heading = Some(words::conversation_fields(conversation, &[]));
+        let heading = Some(words::conversation_fields(conversation, Counts::Exact, &[]));
         Self { out, conversation: conversation.id.clone(), heading, origin: None }
     }
 

@@ -2,10 +2,20 @@
 
 use std::path::Path;
 
+use clap::ValueEnum;
 use heirloom_engine::restore::Turn;
 use heirloom_engine::tree::{Entry, Kind, path_from_key};
 
-use crate::args::restore::First;
+/// What is restored first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum First {
+    /// Documents, databases and chats; then pictures, sounds and films
+    Text,
+    /// Files of up to 1 MiB; then the others
+    Small,
+    /// What changed in the month before the snapshot; then in the year before it; then the others
+    Newest,
+}
 
 const SMALL_BYTES: u64 = 1 << 20;
 const DAY_NS: i128 = 86_400_000_000_000;

@@ -14,6 +14,10 @@ use crate::reader::{Chats, Range, open_all};
 #[expect(unreachable_pub, reason = "the same source is a public module of the kit")]
 #[path = "../../../../tests/kit/src/msgstore.rs"]
 pub(crate) mod builders;
+#[expect(unreachable_pub, reason = "the same source is a public module of the kit")]
+#[expect(clippy::disallowed_methods, reason = "tests are told where the files are")]
+#[path = "../../../../tests/kit/src/fixtures.rs"]
+pub(crate) mod fixtures;
 mod real;
 mod store;
 

@@ -69,13 +69,13 @@ pub struct Registration {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum HeaderFault {
     /// It does not look like one.
-    #[error("no encrypted backup of WhatsApp")]
+    #[error("is no encrypted backup of WhatsApp")]
     Unrecognised,
     /// It ends too early.
     #[error("ends within the header")]
     Truncated,
     /// It has no nonce: written by a version that does it in another way.
-    #[error("a header of an unknown form")]
+    #[error("has a header of an unknown form")]
     Unknown,
 }
 

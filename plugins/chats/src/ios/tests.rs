@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use tempfile::tempdir;
 
-use heirloom_kit::fixtures;
-
+use crate::android::tests::fixtures::fixtures;
 use crate::android::tests::{build, conversation, messages, only, open};
 use crate::files::Files;
 use crate::folder::Folder;

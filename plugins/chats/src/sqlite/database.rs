@@ -51,13 +51,6 @@ impl Table {
         self.key.as_deref() == Some(column)
             || self.indexes.iter().any(|index| index.first().is_some_and(|first| first == column))
     }
-
-    /// Whether an index begins with these columns.
-    pub fn has_index(&self, columns: &[&str]) -> bool {
-        self.indexes.iter().any(|index| {
-            index.len() >= columns.len() && index.iter().zip(columns).all(|(a, b)| a == b)
-        })
-    }
 }
 
 /// A database.

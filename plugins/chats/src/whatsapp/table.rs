@@ -136,10 +136,6 @@ impl Main<'_> {
         table.is_some_and(|table| table.is_indexed_by(self.layout.chat))
     }
 
-    fn has_index(&self, columns: &[&str]) -> bool {
-        self.database.table(self.layout.table).is_some_and(|table| table.has_index(columns))
-    }
-
     fn key(&self, fields: &Fields<'_>, column: usize) -> Option<Key> {
         let key = if self.layout.is_by_address {
             fields.text(column).map(Key::Address)
@@ -151,14 +147,12 @@ impl Main<'_> {
 
     /// Sums over every conversation.
     pub(crate) fn sums(&self) -> Result<BTreeMap<Key, Sums>, ChatError> {
-        let Layout { chat, kind, .. } = *self.layout;
-        if self.has_index(&[chat, self.order()]) && self.has_index(&[chat, kind]) {
-            return self.sums_of_indexes();
-        }
-        let Layout { table, sender, .. } = *self.layout;
+        let Layout { table, chat, kind, sender, .. } = *self.layout;
         let columns = self.database.columns(table, &[chat, kind, self.layout.time, sender]);
         let mut all: BTreeMap<Key, Sums> = BTreeMap::new();
-        self.database.each(&format!("SELECT {columns} FROM {table}"), [], &mut |row| {
+        // An index has its pages all over the file, and whoever reads in its order reads them again and again.
+        let sql = format!("SELECT {columns} FROM {table} NOT INDEXED");
+        self.database.each(&sql, [], &mut |row| {
             let Some(key) = self.key(row, 0) else { return true };
             let sums = all.entry(key).or_default();
             sums.messages += 1;
@@ -177,42 +171,6 @@ impl Main<'_> {
             }
             true
         })?;
-        Ok(all)
-    }
-
-    /// The indexes have everything but the first and the last time: two rows of each conversation.
-    fn sums_of_indexes(&self) -> Result<BTreeMap<Key, Sums>, ChatError> {
-        let Layout { table, chat, kind, .. } = *self.layout;
-        let mut all: BTreeMap<Key, Sums> = BTreeMap::new();
-        self.database.each(&format!("SELECT {chat}, {kind} FROM {table}"), [], &mut |row| {
-            let Some(key) = self.key(row, 0) else { return true };
-            let sums = all.entry(key).or_default();
-            sums.messages += 1;
-            sums.media += u64::from(row.integer(1).is_some_and(self.layout.has_media));
-            true
-        })?;
-        let order = self.order();
-        let time = self.time();
-        let end = |direction| {
-            let sql = format!(
-                "SELECT {time} FROM {table} WHERE {chat} = ?1 ORDER BY {order} {direction} LIMIT 1"
-            );
-            self.database.prepare(&sql)
-        };
-        let (mut first, mut last) = (end("ASC")?, end("DESC")?);
-        for (key, sums) in &mut all {
-            let mut time = None;
-            self.database.again(&mut first, [key.value()], &mut |row| {
-                time = (self.layout.millis)(row, 0);
-                true
-            })?;
-            sums.first = time.take();
-            self.database.again(&mut last, [key.value()], &mut |row| {
-                time = (self.layout.millis)(row, 0);
-                true
-            })?;
-            sums.last = time;
-        }
         Ok(all)
     }
 

@@ -5,7 +5,7 @@ use heirloom_chats::model::{App, ConversationKind, Direction, MessageKind, Time}
 use crate::read::{Text, texts_in};
 
 fn texts(path: &str) -> Option<Vec<Text>> {
-    Some(texts_in(&heirloom_kit::fixtures(&format!("other-messengers/{path}"))?))
+    Some(texts_in(&crate::fixtures::fixtures(&format!("other-messengers/{path}"))?))
 }
 
 #[test]

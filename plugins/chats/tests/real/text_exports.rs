@@ -9,7 +9,7 @@ use crate::read::{Text, texts_in};
 /// All texts, by their path; a text in an archive by that of the archive.
 fn all() -> Option<BTreeMap<String, Text>> {
     let mut texts = BTreeMap::new();
-    for text in texts_in(&heirloom_kit::fixtures("text-exports")?) {
+    for text in texts_in(&crate::fixtures::fixtures("text-exports")?) {
         let path = text.found.split_inclusive(".zip").next().unwrap().to_owned();
         assert!(texts.insert(path.clone(), text).is_none(), "{path} was found twice");
     }
@@ -23,7 +23,7 @@ const COUNTED_OTHERWISE: &[(&str, u64)] = &[];
 fn as_many_messages_are_found_as_there_are_headers() {
     let Some(texts) = all() else { return };
     let expected: serde_json::Value = serde_json::from_slice(
-        &std::fs::read(heirloom_kit::fixtures("EXPECTED-text-exports.json").unwrap()).unwrap(),
+        &std::fs::read(crate::fixtures::fixtures("EXPECTED-text-exports.json").unwrap()).unwrap(),
     )
     .unwrap();
     for (path, expected) in expected["files"].as_object().unwrap() {
@@ -62,7 +62,7 @@ const SENT_OTHERWISE: &[(&str, &str)] = &[
 fn senders_and_times_are_those_that_another_program_finds() {
     let Some(texts) = all() else { return };
     let expected: serde_json::Value = serde_json::from_slice(
-        &std::fs::read(heirloom_kit::fixtures("EXPECTED-text-exports.json").unwrap()).unwrap(),
+        &std::fs::read(crate::fixtures::fixtures("EXPECTED-text-exports.json").unwrap()).unwrap(),
     )
     .unwrap();
     for (path, expected) in expected["files"].as_object().unwrap() {

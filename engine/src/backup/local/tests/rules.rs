@@ -90,6 +90,7 @@ fn a_rule_by_content_sees_the_beginning_of_what_no_other_rule_leaves_out() {
     for name in ["a/holiday", "a/holiday.txt", "large", "named.no"] {
         fs::write(folder.path().join(name), &film).unwrap();
     }
+    fs::write(folder.path().join("empty"), "").unwrap();
     fs::write(folder.path().join("large"), [0; 2000]).unwrap();
     fs::write(folder.path().join("letter"), "short").unwrap();
     std::os::unix::fs::symlink("a/holiday", folder.path().join("link")).unwrap();

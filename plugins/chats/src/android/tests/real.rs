@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use heirloom_kit::fixtures;
-
+use super::fixtures::fixtures;
 use super::{conversation, messages, only};
 use crate::model::{ConversationKind, Direction, MessageKind, Remark, Time};
 use crate::reader::Range;
