@@ -411,7 +411,10 @@ fn locked(header: &Header) -> String {
             "the file encrypted_backup.key of the phone, because a password or passkey protects it"
         }
     };
-    format!("is an encrypted backup{}: give {key} with --chat-key", number.unwrap_or_default())
+    format!(
+        "is an encrypted backup{}: give {key} once with `heirloom chats key add`, or with --chat-key",
+        number.unwrap_or_default()
+    )
 }
 
 pub(super) fn remark(found: &Found, remark: &Remark) -> (String, Value) {

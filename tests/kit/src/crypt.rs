@@ -112,7 +112,7 @@ pub fn write(
     out
 }
 
-/// How [`write`] does it, for files that are too large for memory.
+/// How [`write()`] does it, for files that are too large for memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Packing<'k> {
     /// Which kind of file.
