@@ -36,6 +36,8 @@ pub enum Lane {
     Stored,
     /// Database pages.
     Pages,
+    /// Database pages that lead to others. They lie all over the file, and whoever looks something up wants many of them.
+    InnerPages,
     /// Text.
     Text,
     /// Anything else.
@@ -57,7 +59,8 @@ pub enum Compression {
 }
 
 impl Lane {
-    const ALL: [Self; 5] = [Self::Stored, Self::Pages, Self::Text, Self::Other, Self::Tree];
+    const ALL: [Self; 6] =
+        [Self::Stored, Self::Pages, Self::Text, Self::Other, Self::Tree, Self::InnerPages];
 
     /// Plain bytes of a frame, chosen by measurement: docs/decisions/0003-chunk-sizes.md.
     const fn frame_bytes(self) -> usize {
@@ -65,6 +68,7 @@ impl Lane {
             // Simulated clients store little, and shall have several packs.
             Self::Stored if cfg!(feature = "weakened") => 1 << 10,
             Self::Stored | Self::Tree => 256 << 10,
+            Self::InnerPages => 512 << 10,
             Self::Pages | Self::Text | Self::Other => 2 << 20,
         }
     }
@@ -81,7 +85,9 @@ impl Lane {
     const fn kind(self) -> BlobKind {
         match self {
             Self::Tree => BlobKind::Tree,
-            Self::Stored | Self::Pages | Self::Text | Self::Other => BlobKind::Content,
+            Self::Stored | Self::Pages | Self::InnerPages | Self::Text | Self::Other => {
+                BlobKind::Content
+            }
         }
     }
 
@@ -92,6 +98,7 @@ impl Lane {
             Self::Text => 2,
             Self::Other => 3,
             Self::Tree => 4,
+            Self::InnerPages => 5,
         }
     }
 }

@@ -17,6 +17,8 @@ const JOBS_MAX: usize = 64;
 const THREADS_MIN: usize = 4;
 /// How far ahead the second read in a row looks.
 const WINDOW_MIN: u64 = 1 << 20;
+/// Who asks for less at a time looks things up: no more is fetched ahead than was read already.
+const LOOKUP_BYTES: u64 = 32 << 10;
 /// Readers ask in parts, and not quite in order.
 const SLACK: u64 = 1 << 20;
 
@@ -78,6 +80,8 @@ struct State {
     /// Everything before was asked for.
     asked: u64,
     window: u64,
+    /// What was read since it began to go on.
+    read: u64,
 }
 
 impl Habit {
@@ -90,13 +94,16 @@ impl Habit {
             (state.next, state.asked) = (read.end, read.end);
             return;
         }
+        let bytes = read.end - read.start;
+        state.read += bytes;
         if state.window == 0 {
             ahead.streams.fetch_add(1, Ordering::Relaxed);
             state.window = WINDOW_MIN;
         }
         state.next = state.next.max(read.end);
         state.asked = state.asked.max(read.end);
-        let target = (state.next + state.window).min(content);
+        let window = if bytes < LOOKUP_BYTES { state.window.min(state.read) } else { state.window };
+        let target = (state.next + window).min(content);
         // In parts that are worth a thread's attention.
         while state.asked < target && (target - state.asked >= JOB_BYTES || target == content) {
             let end = (state.asked + JOB_BYTES).min(content);
@@ -117,6 +124,7 @@ impl Habit {
 
 impl State {
     fn forget(&mut self, ahead: &Ahead) {
+        self.read = 0;
         if std::mem::take(&mut self.window) > 0 {
             ahead.streams.fetch_sub(1, Ordering::Relaxed);
         }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::wal::Wal;
 use crate::files::ReadAt;
 
-/// Pages lie close to those that are wanted next, and a request costs more than a few of them.
+/// Who reads on wants the pages that lie close, and a request costs more than a few of them. Who jumps about gets the page alone.
 const BLOCK_BYTES: usize = 64 << 10;
 
 /// Blocks that are kept of each database: 16 MiB.
@@ -32,6 +32,8 @@ pub(super) struct Pages {
 struct Blocks {
     kept: BTreeMap<u64, (u64, Bytes)>,
     clock: u64,
+    /// Where the last read ended.
+    next: u64,
 }
 
 impl fmt::Debug for Pages {
@@ -105,7 +107,8 @@ impl Pages {
         let within = usize::try_from(offset - begin).unwrap_or(BLOCK_BYTES);
         let block = match self.kept(number) {
             Some(block) => block,
-            None => self.fetch(number, begin)?,
+            None if self.goes_on(offset, bytes) => self.fetch(number, begin)?,
+            None => return self.source.read_at(offset, bytes),
         };
         let begin = within.min(block.len());
         Ok(block.slice(begin..block.len().min(begin.saturating_add(bytes))))
@@ -118,6 +121,13 @@ impl Pages {
         let (used, block) = blocks.kept.get_mut(&number)?;
         *used = clock;
         Some(block.clone())
+    }
+
+    /// Whether a read begins close to where the last one ended.
+    fn goes_on(&self, offset: u64, bytes: usize) -> bool {
+        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = std::mem::replace(&mut blocks.next, offset.saturating_add(to_u64(bytes)));
+        offset.abs_diff(last) <= to_u64(BLOCK_BYTES)
     }
 
     fn fetch(&self, number: u64, begin: u64) -> io::Result<Bytes> {
