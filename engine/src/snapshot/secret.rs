@@ -114,27 +114,7 @@ impl fmt::Debug for KeptSecret {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::RootSecret;
-    use crate::id::RepositoryId;
-
-    #[derive(Debug)]
-    struct Frozen;
-
-    impl Clock for Frozen {
-        fn now_ns(&self) -> i128 {
-            0
-        }
-
-        fn fill_random(&self, bytes: &mut [u8]) {
-            bytes.fill(7);
-        }
-
-        fn sleep(&self, _: std::time::Duration) {}
-    }
-
-    fn keys(root: u8, repository: u8) -> Keys {
-        Keys::derive(&RootSecret::from_bytes([root; 32]), RepositoryId([repository; 16]))
-    }
+    use crate::snapshot::tests::{Frozen, keys};
 
     fn secret(value: &[u8]) -> KeptSecret {
         KeptSecret {

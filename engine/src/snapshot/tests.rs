@@ -11,7 +11,7 @@ use crate::id::{ClientId, NodeId, RepositoryId, SessionId};
 use super::*;
 
 #[derive(Debug)]
-struct Frozen;
+pub(super) struct Frozen;
 
 impl Clock for Frozen {
     fn now_ns(&self) -> i128 {
@@ -25,7 +25,7 @@ impl Clock for Frozen {
     fn sleep(&self, _: std::time::Duration) {}
 }
 
-fn keys(root: u8, repository: u8) -> Keys {
+pub(super) fn keys(root: u8, repository: u8) -> Keys {
     Keys::derive(&RootSecret::from_bytes([root; 32]), RepositoryId([repository; 16]))
 }
 

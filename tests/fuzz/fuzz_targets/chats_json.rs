@@ -1,13 +1,13 @@
 //! Downloads and exports as JSON, of every app: no panic, and as many messages as were counted.
 #![no_main]
 
-use heirloom_chats::reader::Range;
 use libfuzzer_sys::fuzz_target;
-use memory::{Memory, open};
+use whole::read_all;
 
 #[path = "../../../plugins/chats/tests/rendered/memory.rs"]
 #[allow(dead_code, reason = "each target uses a part of it")]
 mod memory;
+mod whole;
 
 const NAMES: [&str; 5] = [
     "result.json",
@@ -19,18 +19,5 @@ const NAMES: [&str; 5] = [
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (choice, bytes) = input;
-    let name = NAMES[usize::from(choice) % NAMES.len()];
-    let (places, errors) = open(&Memory::of(&[(name, bytes)]));
-    for chats in places {
-        for conversation in chats.conversations().unwrap_or_default() {
-            let mut count = 0;
-            let read = chats.messages(&conversation.id, Range::default(), &mut |_| {
-                count += 1;
-                true
-            });
-            if errors.is_empty() && read.is_ok() {
-                assert_eq!(count, conversation.messages);
-            }
-        }
-    }
+    read_all(NAMES[usize::from(choice) % NAMES.len()], bytes);
 });
