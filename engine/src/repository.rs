@@ -22,6 +22,7 @@ pub use self::listing::Snapshots;
 pub use self::open::{Context, PACK_BYTES, Repository};
 pub use self::policies::{Policies, PolicyChange};
 pub use self::reader::{FrameRef, SealedFrame};
+pub(crate) use self::records::Signed;
 pub(crate) use self::session::CondemnedList;
 pub use self::session::{Committed, Known, Session, SessionNote};
 pub use self::slots::{NewSlot, SlotInfo};

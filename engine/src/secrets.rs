@@ -4,9 +4,9 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use crate::clock::random;
-use crate::error::{ErrorKind, Problem};
+use crate::error::Problem;
 use crate::id::SecretId;
-use crate::repository::{Repository, RepositoryError, Saying};
+use crate::repository::{Repository, RepositoryError, Saying, Signed};
 use crate::snapshot::{KeptSecret, SECRET_BYTES_MAX, secret_name};
 
 /// The secrets of a repository.
@@ -32,31 +32,10 @@ pub enum Keeping {
 impl Repository {
     /// Every kept secret, whatever its kind.
     pub fn kept_secrets(&self) -> Result<KeptSecrets, RepositoryError> {
-        let mut found = KeptSecrets::default();
-        let mut names = Vec::new();
-        for object in self.list("secrets/")? {
-            let id = object.name.strip_prefix("secrets/").and_then(SecretId::from_hex);
-            match id {
-                Some(id) => names.push((id, object.name)),
-                None => found.problems.push(Problem::ForeignObject { object: object.name }),
-            }
-        }
-        self.confirm(names.is_empty())?;
-        let read = self.objects(names.iter().map(|(_, name)| name.as_str()));
-        for ((id, name), bytes) in names.iter().zip(read) {
-            let parse = |bytes: &Bytes| KeptSecret::open(bytes, self.keys(), *id);
-            match bytes.and_then(|bytes| self.parsed(name, Some(bytes), parse)) {
-                // Removed since the listing.
-                Err(error) if error.kind == ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
-                Ok(Ok(secret)) => found.secrets.push(secret),
-                Ok(Err(source)) => {
-                    found.unreadable.push(*id);
-                    let object = name.clone();
-                    found.problems.push(Problem::ObjectDamaged { object, source });
-                }
-            }
-        }
+        let open = |bytes: &Bytes, id| KeptSecret::open(bytes, self.keys(), id);
+        let Signed { stored, unreadable, problems } =
+            self.signed("secrets/", SecretId::from_hex, open)?;
+        let mut found = KeptSecrets { secrets: stored, unreadable, problems };
         found.secrets.sort_by_key(|secret| (secret.time, secret.id));
         Ok(found)
     }

@@ -79,7 +79,7 @@ const EXCEPTIONS: &[Exception] = &[
     Exception::new(
         "sizes",
         "heirloom-engine::repository",
-        2120,
+        2140,
         "to be split: catalogue, sessions",
     ),
     Exception::new("sizes", "heirloom-engine::restore", 3100, "to be split: planning, writing"),

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
+use super::records::Signed;
 use super::{Repository, RepositoryError, Saying};
 use crate::clock::random;
-use crate::error::{ErrorKind, FormatError, Problem};
+use crate::error::{FormatError, Problem};
 use crate::id::PolicyId;
 use crate::retention::{Policy, Scope, Standing, StoredPolicy};
 use crate::snapshot::{open_policy, policy_name, seal_policy};
@@ -40,33 +41,11 @@ pub struct PolicyChange {
 impl Repository {
     /// Every stored policy.
     pub fn policies(&self) -> Result<Policies, RepositoryError> {
-        let mut found = Policies::default();
-        let mut names = Vec::new();
-        for object in self.list("policies/")? {
-            let id = object.name.strip_prefix("policies/").and_then(PolicyId::from_hex);
-            match id {
-                Some(id) => names.push((id, object.name)),
-                None => found.problems.push(Problem::ForeignObject { object: object.name }),
-            }
-        }
-        self.confirm(names.is_empty())?;
-        let read = self.objects(names.iter().map(|(_, name)| name.as_str()));
-        for ((id, name), bytes) in names.iter().zip(read) {
-            let parse =
-                |bytes: &Bytes| StoredPolicy::parse(&open_policy(bytes, *id, &self.keys)?, *id);
-            match bytes.and_then(|bytes| self.parsed(name, Some(bytes), parse)) {
-                // Gone since the listing: replaced or removed.
-                Err(error) if error.kind == ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
-                Ok(Ok(policy)) => found.stored.push(policy),
-                Ok(Err(source)) => {
-                    found.unreadable.push(*id);
-                    let object = name.clone();
-                    found.problems.push(Problem::ObjectDamaged { object, source });
-                }
-            }
-        }
-        Ok(found)
+        let open =
+            |bytes: &Bytes, id| StoredPolicy::parse(&open_policy(bytes, id, &self.keys)?, id);
+        let Signed { stored, unreadable, problems } =
+            self.signed("policies/", PolicyId::from_hex, open)?;
+        Ok(Policies { stored, unreadable, problems })
     }
 
     /// Stores a policy in place of those for the same scope, and then deletes these. If that fails, or somebody brings

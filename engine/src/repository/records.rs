@@ -25,6 +25,16 @@ pub(super) struct Found {
 
 type Opener<T> = fn(&Bytes, &crate::crypto::Keys, SessionId) -> Result<T, FormatError>;
 
+/// The objects of a folder.
+pub(crate) struct Signed<I, T> {
+    /// Those that can be read, in the order of their ids.
+    pub(crate) stored: Vec<T>,
+    /// Those that cannot.
+    pub(crate) unreadable: Vec<I>,
+    /// What is wrong with those, and objects that do not belong there.
+    pub(crate) problems: Vec<Problem>,
+}
+
 impl Repository {
     /// Every record. `has_tombstones` is false if the store is known to have none.
     pub(super) fn records(&self, has_tombstones: bool) -> Result<Found, RepositoryError> {
@@ -102,6 +112,40 @@ impl Repository {
         let parallel = self.storage.capabilities().parallel.max(1);
         let reads = names.map(|name| self.storage.read(name, None));
         self.context.runtime.block_on(stream::iter(reads).buffered(parallel).collect())
+    }
+
+    /// Opens every object of a folder whose objects are named by ids.
+    pub(crate) fn signed<I: Copy, T>(
+        &self,
+        folder: &str,
+        id: impl Fn(&str) -> Option<I>,
+        open: impl Fn(&Bytes, I) -> Result<T, FormatError>,
+    ) -> Result<Signed<I, T>, RepositoryError> {
+        let mut found = Signed { stored: Vec::new(), unreadable: Vec::new(), problems: Vec::new() };
+        let mut names = Vec::new();
+        for object in self.list(folder)? {
+            match object.name.strip_prefix(folder).and_then(&id) {
+                Some(id) => names.push((id, object.name)),
+                None => found.problems.push(Problem::ForeignObject { object: object.name }),
+            }
+        }
+        self.confirm(names.is_empty())?;
+        let read = self.objects(names.iter().map(|(_, name)| name.as_str()));
+        for ((id, name), bytes) in names.iter().zip(read) {
+            let parse = |bytes: &Bytes| open(bytes, *id);
+            match bytes.and_then(|bytes| self.parsed(name, Some(bytes), parse)) {
+                // Gone since the listing: replaced or removed.
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) => return Err(error.into()),
+                Ok(Ok(one)) => found.stored.push(one),
+                Ok(Err(source)) => {
+                    found.unreadable.push(*id);
+                    let object = name.clone();
+                    found.problems.push(Problem::ObjectDamaged { object, source });
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// One snapshot; `None` if there is none of this name.
