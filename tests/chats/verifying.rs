@@ -78,8 +78,9 @@ fn a_database_that_cannot_be_read_is_told_once_for_each_look() -> Result<()> {
     let desk = phone()?;
     desk.sql(
         DATABASE,
-        "PRAGMA writable_schema = ON; UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'chat')
-         WHERE name = 'message_chat_sort_id_index';",
+        "CREATE TABLE more(value); INSERT INTO more VALUES(1); PRAGMA writable_schema = ON;
+         UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'message_chat_sort_id_index')
+         WHERE name = 'more';",
     )?;
     desk.snapshot()?;
     let objects = desk.objects(&["chats", "verify"], 4)?;

@@ -258,3 +258,19 @@ proptest! {
         read_all(bytes);
     }
 }
+
+#[test]
+fn an_index_that_lost_entries_is_found_without_looking_each_row_up() {
+    let lost = "PRAGMA writable_schema = ON;
+        CREATE TABLE other(a INTEGER PRIMARY KEY, b UNIQUE); INSERT INTO other VALUES(1, 2), (2, 3), (3, 4);
+        CREATE TABLE fewer(b UNIQUE); INSERT INTO fewer VALUES(2);
+        UPDATE sqlite_master SET rootpage = (SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_fewer_1')
+        WHERE name = 'sqlite_autoindex_other_1';";
+    let check = |sql: &str| {
+        let files = Memory::new(&[("a.db", made(sql))]);
+        Database::open(&files, Path::new("a.db")).unwrap().unwrap().check().unwrap()
+    };
+    assert_eq!(check(SOME), [String::new(); 0]);
+    let found = check(&format!("{SOME}{lost}"));
+    assert_eq!(found, ["wrong # of entries in index sqlite_autoindex_other_1"]);
+}
