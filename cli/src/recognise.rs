@@ -47,7 +47,7 @@ impl Source for Watched {
                 | Kind::BlockDevice => None,
             };
             if let Some(seen) = seen {
-                self.recogniser.see(key.split(|byte| *byte == 0), seen);
+                self.recogniser.see(key, seen);
             }
         }
         next

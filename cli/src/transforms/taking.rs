@@ -13,7 +13,7 @@ use heirloom_engine::backup::source::{
     CannotTakeApart, Content, Found, Handle, Parts, ReadAt, Source,
 };
 use heirloom_engine::error::Problem;
-use heirloom_engine::tree::{Entry, Kind};
+use heirloom_engine::tree::{Entry, Kind, file_name};
 
 use super::{KeySource, Outcomes};
 
@@ -46,7 +46,7 @@ impl Taking {
 impl Source for Taking {
     fn next(&mut self) -> Option<Result<Found, Problem>> {
         Some(self.source.next()?.map(|found| {
-            if found.entry.kind != Kind::File || !is_candidate(found.handle.path()) {
+            if found.entry.kind != Kind::File || !is_candidate(file_name(&found.key)) {
                 return found;
             }
             let Found { key, entry, handle: inner } = found;

@@ -121,14 +121,40 @@ pub enum Seen {
 #[derive(Debug, Default)]
 pub struct Recogniser {
     levels: Vec<Level>,
+    /// The names of the levels, joined with zero bytes.
+    folder: Vec<u8>,
     found: Recognised,
 }
 
 impl Recogniser {
-    /// Looks at the next entry.
-    pub fn see<'a>(&mut self, path: impl Iterator<Item = &'a [u8]>, seen: Seen) {
+    /// Looks at the next entry; its path is joined with zero bytes.
+    pub fn see(&mut self, path: &[u8], seen: Seen) {
+        match seen {
+            Seen::File(bytes) => {
+                let name = self.in_folder(path).unwrap_or_else(|| self.go_to(path));
+                if bytes > 0 {
+                    self.file(name, bytes);
+                }
+            }
+            Seen::Folder => {
+                let name = self.go_to(path);
+                self.enter(name);
+                self.folder.clear();
+                self.folder.extend_from_slice(path);
+            }
+        }
+    }
+
+    /// The name of something that lies where the last entry did, as nearly every file does.
+    fn in_folder<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
+        let name = path.strip_prefix(self.folder.as_slice())?.strip_prefix(&[0])?;
+        (!self.levels.is_empty() && !name.contains(&0)).then_some(name)
+    }
+
+    /// Leaves folders and enters others until the last one is where this lies; its name.
+    fn go_to<'a>(&mut self, path: &'a [u8]) -> &'a [u8] {
         let (mut depth, mut last) = (0, None);
-        for component in path {
+        for component in path.split(|byte| *byte == 0) {
             if let Some(above) = last.replace(component) {
                 if self.levels.get(depth).is_none_or(|level| level.name != above) {
                     self.close(depth);
@@ -138,11 +164,11 @@ impl Recogniser {
             }
         }
         self.close(depth);
-        match (last, seen) {
-            (Some(name), Seen::Folder) => self.enter(name),
-            (Some(name), Seen::File(bytes)) if bytes > 0 => self.file(name, bytes),
-            _ => {}
-        }
+        let name = last.unwrap_or_default();
+        let folder = path.len().saturating_sub(name.len() + 1);
+        self.folder.clear();
+        self.folder.extend_from_slice(path.get(..folder).unwrap_or_default());
+        name
     }
 
     /// All that was recognised.
@@ -168,6 +194,10 @@ impl Recogniser {
     }
 
     fn file(&mut self, name: &[u8], bytes: u64) {
+        let Some(level) = self.levels.last() else { return };
+        if !level.place.has_any_name() && !names::may_say_something(name) {
+            return;
+        }
         let lower = names::lower(name);
         // What is hidden or unfinished is nobody's message.
         if lower.starts_with('.') || names::is_unfinished(&lower) {

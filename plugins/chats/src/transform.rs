@@ -20,6 +20,7 @@ mod taking;
 mod tap;
 
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -85,9 +86,9 @@ pub enum NotTaken {
     Changed,
 }
 
-/// Whether a file may be one that is worth a look, by its name.
-pub fn is_candidate(path: &Path) -> bool {
-    kind(path).is_some()
+/// Whether a file may be one that is worth a look, by its name without the folder.
+pub fn is_candidate(name: &[u8]) -> bool {
+    kind(name).is_some()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,19 +97,31 @@ enum Kind {
     Zip,
 }
 
-fn kind(path: &Path) -> Option<Kind> {
+/// What follows an ending in the name of a second copy is at most this long: browsers and file managers add to it.
+const COPY_BYTES_MAX: usize = 16;
+
+/// Asked of every file of a disk: nearly all of them have no dot before one of these letters near their end.
+fn may_have_ending(name: &[u8]) -> bool {
+    let tail = name.len().saturating_sub(".crypt15".len() + COPY_BYTES_MAX);
+    let near_end = name.get(tail..).unwrap_or_default();
+    near_end.array_windows().any(|pair| matches!(pair, [b'.', b'c' | b'C' | b'z' | b'Z']))
+}
+
+fn kind(name: &[u8]) -> Option<Kind> {
     const ENDINGS: [(&str, Kind); 4] = [
         (".crypt12", Kind::Crypt),
         (".crypt14", Kind::Crypt),
         (".crypt15", Kind::Crypt),
         (".zip", Kind::Zip),
     ];
-    let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
-    // Browsers and file managers add to the name of a second copy.
+    if !may_have_ending(name) {
+        return None;
+    }
+    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
     ENDINGS.into_iter().find_map(|(ending, kind)| {
         let (_, after) = name.rsplit_once(ending)?;
         let is_ending = !after.starts_with(|c: char| c.is_alphanumeric());
-        (is_ending && after.len() <= 16).then_some(kind)
+        (is_ending && after.len() <= COPY_BYTES_MAX).then_some(kind)
     })
 }
 
@@ -119,7 +132,7 @@ pub fn take_apart(
     file: &Arc<dyn ReadAt>,
     keys: &[Key],
 ) -> Result<Option<TakenApart>, NotTaken> {
-    match kind(path) {
+    match path.file_name().and_then(|name| kind(name.as_bytes())) {
         Some(Kind::Crypt) => taking::encrypted(file, keys).map(Some),
         Some(Kind::Zip) => taking::archive(path, file),
         None => Ok(None),

@@ -139,10 +139,10 @@ fn names_say_what_is_worth_a_look() {
         "WhatsApp Chat.zip",
         "a.ZIP",
     ] {
-        assert!(is_candidate(Path::new(name)), "{name}");
+        assert!(is_candidate(name.as_bytes()), "{name}");
     }
-    for name in ["msgstore.db", "crypt15", "x.crypt1", "x.crypt155", "x.zipx", "zip", "x.zip.d/y"] {
-        assert!(!is_candidate(Path::new(name)), "{name}");
+    for name in ["msgstore.db", "crypt15", "x.crypt1", "x.crypt155", "x.zipx", "zip", "x.zip.d"] {
+        assert!(!is_candidate(name.as_bytes()), "{name}");
     }
 }
 

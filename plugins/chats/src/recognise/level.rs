@@ -84,6 +84,14 @@ impl Place {
         }
     }
 
+    /// Whether files count here whatever they are called.
+    pub(super) fn has_any_name(self) -> bool {
+        match self {
+            Self::Media(..) | Self::Mixed(_) | Self::Sent(Sent::Files(_)) => true,
+            Self::Plain | Self::Of(_) | Self::Thread(_) | Self::Sent(Sent::Folders) => false,
+        }
+    }
+
     /// Whether what is in it belongs to the folder above, if that turns out to be an export.
     pub(super) fn is_part_of_export(self) -> bool {
         matches!(self, Self::Sent(_))

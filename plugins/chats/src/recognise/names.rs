@@ -64,6 +64,38 @@ impl Name {
     }
 }
 
+/// Whether a name is worth a closer look, wherever it lies. Asked of every file of a disk: cheap, and nearly always false.
+pub(super) fn may_say_something(name: &[u8]) -> bool {
+    // Lower case is a matter of more than single bytes then.
+    if !name.is_ascii() {
+        return true;
+    }
+    let first = name.first().copied().unwrap_or_default();
+    // `IMG-20220323-WA0002.jpg`, `00000047-Resume.pdf`
+    if (first.is_ascii_uppercase() || first.is_ascii_digit()) && name.contains(&b'-') {
+        return true;
+    }
+    let Some(dot) = name.iter().rposition(|byte| *byte == b'.') else {
+        return IN_PHONE.iter().any(|(hash, _)| hash.len() == name.len());
+    };
+    let end = name.get(dot + 1..).unwrap_or_default();
+    let is_end = |wanted: &[u8]| end.eq_ignore_ascii_case(wanted);
+    let has = |wanted: [u8; 2]| name.iter().any(|byte| wanted.contains(byte));
+    match end.first().map(u8::to_ascii_lowercase) {
+        Some(b'b') => is_end(b"backup"),
+        Some(b'c') => end.len() >= 5,
+        Some(b'd') => is_end(b"db"),
+        Some(b'j') => {
+            is_end(b"json") && (matches!(first, b'r' | b'R' | b'm' | b'M') || has(*b"[]"))
+        }
+        Some(b'p') => is_end(b"plist"),
+        Some(b's') => is_end(b"sqlite"),
+        Some(b't') => is_end(b"txt") && (has(*b"wW") || has(*b"__")),
+        Some(b'z') => is_end(b"zip"),
+        _ => false,
+    }
+}
+
 /// In lower case; what is no text is no name of a messenger either.
 pub(super) fn lower(name: &[u8]) -> String {
     String::from_utf8_lossy(name).to_lowercase()

@@ -1,5 +1,7 @@
 //! What is recognised, and what is not.
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// Looks at files in the order of a snapshot, and at the folders that lead to them.
@@ -13,11 +15,11 @@ fn recognise(files: &[(&str, u64)]) -> Recognised {
         for depth in 1..path.len() {
             let folder = path[..depth].to_vec();
             if !folders.contains(&folder) {
-                recogniser.see(folder.iter().map(String::as_bytes), Seen::Folder);
+                recogniser.see(folder.join("\0").as_bytes(), Seen::Folder);
                 folders.push(folder);
             }
         }
-        recogniser.see(path.iter().map(String::as_bytes), Seen::File(*bytes));
+        recogniser.see(path.join("\0").as_bytes(), Seen::File(*bytes));
     }
     recogniser.finish()
 }
@@ -237,8 +239,64 @@ fn of_seven_copies_six_are_repeated() {
 #[test]
 fn names_that_are_no_text_are_passed_over() {
     let mut recogniser = Recogniser::default();
-    recogniser.see([&b"\xff\xfe"[..], b"\xff.crypt15"].into_iter(), Seen::File(1));
-    recogniser.see(std::iter::empty(), Seen::Folder);
+    recogniser.see(b"\xff\xfe\0\xff.crypt15", Seen::File(1));
+    recogniser.see(b"", Seen::Folder);
     let found = recogniser.finish();
     assert_eq!(counted(&found, App::WhatsApp), [(Part::OtherBackup, 1)]);
+}
+
+/// Names as messengers put them together, and others that only begin or end like them.
+fn any_name() -> impl Strategy<Value = String> {
+    let words = prop::sample::select(vec![
+        "msgstore",
+        "-increment-1",
+        "-2026-11-01.1",
+        ".db",
+        ".crypt15",
+        ".crypt12",
+        " (1)",
+        "wa",
+        "chatstorage",
+        ".sqlite",
+        "manifest",
+        "info",
+        ".plist",
+        "result",
+        ".json",
+        "message_1",
+        "guild [123456789012345678]",
+        "signal-2026-11-01-03",
+        ".backup",
+        "_chat",
+        "WhatsApp Chat with A",
+        "Chat de WhatsApp",
+        ".txt",
+        ".zip",
+        "IMG-20261101-WA0001",
+        "PTT-20261101-WA0001",
+        ".jpg",
+        "00000047-Resume",
+        ".pdf",
+        "7c7fba66680ef796b916b067077cc246adacf01d",
+        ".tmp",
+        ".",
+        "x",
+        "\u{212a}",
+    ]);
+    let cased = (words, 0..3_u8).prop_map(|(word, case)| match case {
+        0 => word.to_uppercase(),
+        _ => word.to_owned(),
+    });
+    prop::collection::vec(cased, 1..5).prop_map(|words| words.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn no_name_that_says_something_is_passed_over(name in any_name()) {
+        let says = Name::of(&names::lower(name.as_bytes()), &name) != Name::Other
+            || crate::export::is_called_attachment(&name);
+        prop_assert!(!says || names::may_say_something(name.as_bytes()), "{}", name);
+    }
 }
