@@ -83,6 +83,10 @@ impl NodeSink for Nodes {
         Ok(id)
     }
 
+    fn put_again(&mut self, _id: &NodeId, node: &[u8]) -> Result<NodeId, Infallible> {
+        self.put(node)
+    }
+
     fn split(&self, level: u8, key: &[u8]) -> u32 {
         self.keys.split_value(level, key)
     }

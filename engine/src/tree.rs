@@ -23,6 +23,7 @@ mod list_cursor;
 mod node;
 mod query;
 mod references;
+mod run;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -42,6 +43,7 @@ pub use self::key::{
 pub use self::list_cursor::ContentListCursor;
 pub use self::query::{lookup, nth, totals};
 pub use self::references::{Reference, references};
+pub use self::run::LeafRun;
 pub use self::view::EntryView;
 
 /// A larger node is refused.
@@ -58,6 +60,9 @@ pub trait NodeSink {
 
     /// Stores a node, or knows that it is stored, and names it.
     fn put(&mut self, node: &[u8]) -> Result<NodeId, Self::Error>;
+
+    /// As [`put`](Self::put), for a node that a [`NodeSource`] gave under this id.
+    fn put_again(&mut self, id: &NodeId, node: &[u8]) -> Result<NodeId, Self::Error>;
 
     /// The keyed hash that decides whether a node of this level ends after this key.
     fn split(&self, level: u8, key: &[u8]) -> u32;

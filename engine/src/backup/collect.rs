@@ -14,7 +14,7 @@ use crate::progress::{Counter, Progress};
 use crate::repository::{RepositoryError, Session};
 use crate::tree::{
     BlobRef, BuildError, ContentListBuilder, Entry, FileContent, Kind, NodeSink, TreeBuilder,
-    path_from_key,
+    TreeTotals, path_from_key,
 };
 
 /// Why a further name of a file has no content: the first one could not be read.
@@ -45,6 +45,10 @@ impl NodeSink for Session<'_> {
 
     fn put(&mut self, node: &[u8]) -> Result<NodeId, RepositoryError> {
         self.put_node(node)
+    }
+
+    fn put_again(&mut self, id: &NodeId, node: &[u8]) -> Result<NodeId, RepositoryError> {
+        if self.is_known(&id.prefix()) { Ok(*id) } else { self.put_node(node) }
     }
 
     fn split(&self, level: u8, key: &[u8]) -> u32 {
@@ -126,10 +130,11 @@ impl<'a, 's, 'r> Collector<'a, 's, 'r> {
 
     fn take(&mut self, event: Event) -> Result<(), BackupError> {
         match event {
-            Event::Same { key, encoded, size } => {
-                self.tree.push_encoded(&key, &encoded, size, self.session)?;
-                self.entries += 1;
-                self.progress.add(Counter::ContentBytes, size);
+            Event::Same(run) => {
+                self.tree.push_run(&run, self.session)?;
+                let TreeTotals { entries, bytes } = run.totals();
+                self.entries += entries;
+                self.progress.add(Counter::ContentBytes, bytes);
             }
             Event::Chunk { lane, id, data } => {
                 self.session.put_content(lane, &id, &data)?;

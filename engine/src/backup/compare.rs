@@ -1,5 +1,6 @@
 //! Compares the walk with the parent snapshot, entry by entry, in one pass over both.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::source::Found;
@@ -34,14 +35,15 @@ pub(super) struct Earlier<'a> {
     wholesale: bool,
     taken_ns: i128,
     cursor: TreeCursor,
-    ahead: Option<(Vec<u8>, Vec<u8>)>,
+    /// The cursor is at an entry that the walk may still come to.
+    ahead: bool,
     ended: bool,
 }
 
 /// How an entry relates to the parent.
 pub(super) enum Relation {
-    /// The parent's bytes of the entry, and its size.
-    Unchanged(Vec<u8>, u64),
+    /// The parent's cursor is at it.
+    Unchanged,
     Changed,
     Added,
 }
@@ -56,36 +58,43 @@ impl<'a> Earlier<'a> {
         taken_ns: i128,
     ) -> Self {
         let cursor = TreeCursor::new(root);
-        Self { repository, known, wholesale, taken_ns, cursor, ahead: None, ended: false }
+        Self { repository, known, wholesale, taken_ns, cursor, ahead: false, ended: false }
+    }
+
+    /// At the entry that was last found unchanged.
+    pub(super) fn cursor(&self) -> &TreeCursor {
+        &self.cursor
     }
 
     fn relation(&mut self, found: &Found) -> Relation {
-        match self.entry_at(&found.key) {
-            None => Relation::Added,
-            Some(encoded) => match self.same(&found.entry, &encoded) {
-                Some(size) => Relation::Unchanged(encoded, size),
-                None => Relation::Changed,
-            },
+        if !self.goes_to(&found.key) {
+            Relation::Added
+        } else if self.can_take_over(&found.entry, self.cursor.encoded()) {
+            Relation::Unchanged
+        } else {
+            Relation::Changed
         }
     }
 
-    fn entry_at(&mut self, key: &[u8]) -> Option<Vec<u8>> {
+    /// Whether the parent has an entry with this key; if so, the cursor is at it.
+    fn goes_to(&mut self, key: &[u8]) -> bool {
         loop {
-            match &self.ahead {
-                Some((ahead, _)) if ahead.as_slice() > key => return None,
-                Some((ahead, _)) if ahead.as_slice() == key => {
-                    return self.ahead.take().map(|(_, encoded)| encoded);
+            if self.ahead {
+                match self.cursor.key().cmp(key) {
+                    Ordering::Greater => return false,
+                    Ordering::Equal => {
+                        self.ahead = false;
+                        return true;
+                    }
+                    Ordering::Less => self.ahead = false,
                 }
-                _ => {}
             }
             if self.ended {
-                return None;
+                return false;
             }
             let mut nodes = self.repository;
             match self.cursor.advance(&mut nodes) {
-                Ok(true) => {
-                    self.ahead = Some((self.cursor.key().to_vec(), self.cursor.encoded().to_vec()));
-                }
+                Ok(true) => self.ahead = true,
                 Ok(false) => self.ended = true,
                 // A damaged parent costs time, not data: what is behind the damage is read again.
                 Err(error) => {
@@ -96,12 +105,27 @@ impl<'a> Earlier<'a> {
         }
     }
 
-    /// The size to count, if the entry can be taken over.
-    fn same(&mut self, now: &Entry, encoded: &[u8]) -> Option<u64> {
-        let then = EntryView::parse(encoded).ok()?;
+    /// Whether the entry is what it was, and everything that it refers to may be referred to again.
+    fn can_take_over(&self, now: &Entry, encoded: &[u8]) -> bool {
+        let mut present = true;
+        let plain = EntryView::parse_plain(encoded, &mut |blob| {
+            present = present && self.known.contains(&blob.id.prefix());
+        });
+        match plain {
+            Ok(Some(then)) => present && self.same(now, &then),
+            Ok(None) => {
+                EntryView::parse(encoded).is_ok_and(|then| self.same(now, &then))
+                    && self.is_present(encoded)
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn same(&self, now: &Entry, then: &EntryView) -> bool {
         let settled = now.kind != Kind::File
             || now.ctime_ns.is_some_and(|ctime| ctime < self.taken_ns - SETTLING_NS);
-        let same = then.kind == now.kind
+        settled
+            && then.kind == now.kind
             && then.size == now.size
             && then.mtime_ns == now.mtime_ns
             && then.ctime_ns == now.ctime_ns
@@ -111,12 +135,11 @@ impl<'a> Earlier<'a> {
             && then.gid == now.gid
             && then.links.max(1) == now.links.max(1)
             // Device numbers change from boot to boot, and only matter to tell which names are one file.
-            && (now.links <= 1 || then.device == now.device);
-        (same && settled && self.is_present(encoded)).then_some(now.size)
+            && (now.links <= 1 || then.device == now.device)
     }
 
     /// Whether everything that the entry refers to may be referred to again.
-    fn is_present(&mut self, encoded: &[u8]) -> bool {
+    fn is_present(&self, encoded: &[u8]) -> bool {
         let Ok(entry) = Entry::parse(encoded) else { return false };
         let values = entry.xattrs.iter().all(|xattr| match &xattr.value {
             XattrValue::Inline(_) => true,
@@ -176,7 +199,7 @@ impl Comparison<'_> {
         let relation =
             self.earlier.as_mut().map_or(Relation::Added, |earlier| earlier.relation(found));
         match relation {
-            Relation::Unchanged(..) => self.tally.unchanged += 1,
+            Relation::Unchanged => self.tally.unchanged += 1,
             Relation::Changed => self.tally.changed += 1,
             Relation::Added => self.tally.added += 1,
         }

@@ -18,7 +18,7 @@ use crate::error::Problem;
 use crate::id::ContentId;
 use crate::progress::{Counter, Progress};
 use crate::repository::Lane;
-use crate::tree::{BlobRef, Entry, FileContent, Xattr, XattrValue};
+use crate::tree::{BlobRef, Entry, FileContent, LeafRun, Xattr, XattrValue};
 
 /// How often a file that changes under our hands is read again.
 const ATTEMPTS: u32 = 3;
@@ -29,8 +29,8 @@ const EVENT_BYTES: usize = 1 << 20;
 /// What becomes of one found entry.
 #[derive(Debug)]
 pub(super) enum Task {
-    /// Taken over from the parent: its key, the parent's bytes of the entry, its size and whether it is a file.
-    Same { key: Vec<u8>, encoded: Vec<u8>, size: u64 },
+    /// Taken over from the parent.
+    Same(Box<LeafRun>),
     /// To be read.
     Read(Found),
     /// A further name of a file that is read under its first one.
@@ -47,8 +47,8 @@ pub(super) struct Batch {
 /// What the collector is told, in order.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// An entry taken over from the parent.
-    Same { key: Vec<u8>, encoded: Vec<u8>, size: u64 },
+    /// Entries taken over from the parent.
+    Same(Box<LeafRun>),
     /// A piece of the next file.
     Chunk { lane: Lane, id: ContentId, data: Bytes },
     /// A value beside the content, such as a large attribute of the next file.
@@ -98,7 +98,7 @@ impl Reader<'_> {
     fn emit(&mut self, event: Event) {
         self.waiting_bytes += match &event {
             Event::Chunk { data, .. } | Event::Side { data, .. } => data.len(),
-            Event::Same { .. }
+            Event::Same(_)
             | Event::Restart
             | Event::Entry { .. }
             | Event::Link { .. }
@@ -119,7 +119,7 @@ impl Reader<'_> {
 
     fn perform(&mut self, task: Task) -> Wanted {
         match task {
-            Task::Same { key, encoded, size } => self.emit(Event::Same { key, encoded, size }),
+            Task::Same(run) => self.emit(Event::Same(run)),
             Task::Link(found) => self.link(found),
             Task::Read(found) => self.read(found)?,
         }

@@ -188,7 +188,7 @@ fn dry_run(
         match found {
             Ok(found) => {
                 collected.entries += 1;
-                let to_read = !matches!(comparison.relation(&found), Relation::Unchanged(..));
+                let to_read = !matches!(comparison.relation(&found), Relation::Unchanged);
                 if found.entry.kind == Kind::File {
                     collected.content_bytes += found.entry.size;
                     collected.read_bytes += if to_read { found.entry.size } else { 0 };

@@ -10,10 +10,13 @@ use super::links::has_links;
 use super::read::{Batch, Event, Task};
 use super::source::{Found, Source};
 use crate::error::Problem;
-use crate::tree::Kind;
+use crate::tree::{Kind, LeafRun};
 
 /// A batch ends with this many entries ...
 const BATCH_ENTRIES: usize = 128;
+
+/// ... where entries of one leaf of the parent that are taken over count as this many ...
+const RUN_ENTRIES: usize = 16;
 
 /// ... or with this many bytes to read.
 const BATCH_BYTES: u64 = 1 << 20;
@@ -36,6 +39,8 @@ pub(super) struct Walk<'a> {
     batches: Sender<Batch>,
     steps: Sender<Step>,
     tasks: Vec<Task>,
+    /// Entries in the tasks, as batches count them.
+    task_entries: usize,
     task_bytes: u64,
     to_read: bool,
     linked: HashSet<(u64, u64)>,
@@ -52,6 +57,7 @@ impl<'a> Walk<'a> {
             batches,
             steps,
             tasks: Vec::new(),
+            task_entries: 0,
             task_bytes: 0,
             to_read: false,
             linked: HashSet::new(),
@@ -81,15 +87,36 @@ impl<'a> Walk<'a> {
     }
 
     fn take(&mut self, found: Found) -> Option<()> {
-        let task = match self.comparison.relation(&found) {
-            Relation::Unchanged(encoded, size) => Task::Same { key: found.key, encoded, size },
-            Relation::Changed | Relation::Added => self.task_to_read(found),
-        };
+        match self.comparison.relation(&found) {
+            Relation::Unchanged => return self.take_over(found.entry.size),
+            Relation::Changed | Relation::Added => {}
+        }
+        let task = self.task_to_read(found);
         self.tasks.push(task);
-        if self.tasks.len() >= BATCH_ENTRIES || self.task_bytes >= BATCH_BYTES {
+        self.task_entries += 1;
+        if self.is_full() { self.flush() } else { Some(()) }
+    }
+
+    /// Takes over the parent's entry that was just compared.
+    fn take_over(&mut self, size: u64) -> Option<()> {
+        let Some(parent) = &self.comparison.earlier else { return Some(()) };
+        if let Some(Task::Same(run)) = self.tasks.last_mut()
+            && run.extend(parent.cursor(), size)
+        {
+            return Some(());
+        }
+        // Before a run begins, not after: it shall have the whole leaf.
+        let run = LeafRun::new(parent.cursor(), size)?;
+        if self.is_full() {
             self.flush()?;
         }
+        self.tasks.push(Task::Same(Box::new(run)));
+        self.task_entries += RUN_ENTRIES;
         Some(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.task_entries >= BATCH_ENTRIES || self.task_bytes >= BATCH_BYTES
     }
 
     fn task_to_read(&mut self, found: Found) -> Task {
@@ -109,7 +136,7 @@ impl<'a> Walk<'a> {
 
     fn flush(&mut self) -> Option<()> {
         let tasks = mem::take(&mut self.tasks);
-        self.task_bytes = 0;
+        (self.task_entries, self.task_bytes) = (0, 0);
         if tasks.is_empty() {
             return Some(());
         }
@@ -125,7 +152,7 @@ impl<'a> Walk<'a> {
 
 fn finished(task: Task) -> Option<Event> {
     match task {
-        Task::Same { key, encoded, size } => Some(Event::Same { key, encoded, size }),
+        Task::Same(run) => Some(Event::Same(run)),
         Task::Read(_) | Task::Link(_) => None,
     }
 }

@@ -153,6 +153,10 @@ impl NodeSink for Nodes {
         Ok(id)
     }
 
+    fn put_again(&mut self, _id: &NodeId, node: &[u8]) -> Result<NodeId, Infallible> {
+        self.put(node)
+    }
+
     fn split(&self, level: u8, key: &[u8]) -> u32 {
         let hash = blake3::Hasher::new().update(&[level]).update(key).finalize();
         u32::from_le_bytes(hash.as_bytes()[..4].try_into().unwrap())

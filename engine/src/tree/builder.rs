@@ -3,7 +3,7 @@
 use crate::id::NodeId;
 
 use super::wire::{put_length, put_varint, varint_bytes};
-use super::{Entry, KEY_BYTES_MAX, LEVEL_MAX, NODE_BYTES_MAX, NodeSink, TreeTotals};
+use super::{Entry, KEY_BYTES_MAX, LEVEL_MAX, LeafRun, NODE_BYTES_MAX, NodeSink, TreeTotals};
 
 /// A node may end only from here on.
 const CUT_BYTES_MIN: usize = 12 << 10;
@@ -102,6 +102,29 @@ impl TreeBuilder {
         if full { self.close(sink) } else { Ok(()) }
     }
 
+    /// Adds entries as another tree holds them. A whole leaf is used again as it is, where the same entries one by one
+    /// would make the same leaf.
+    pub fn push_run<S: NodeSink + ?Sized>(
+        &mut self,
+        run: &LeafRun,
+        sink: &mut S,
+    ) -> Result<(), BuildError<S::Error>> {
+        let leaf = self.level(0);
+        let whole = run.whole().filter(|_| leaf.items == 0);
+        let Some((id, node)) =
+            whole.filter(|(_, node)| is_full(0, node.len(), run.last_key(), sink))
+        else {
+            return run.for_each(|key, encoded, size| self.push_encoded(key, encoded, size, sink));
+        };
+        if leaf.closed > 0 && run.first_key() <= leaf.last_key.as_slice() {
+            return Err(BuildError::Order);
+        }
+        let id = sink.put_again(&id, node).map_err(BuildError::Sink)?;
+        leaf.adopt(id, run);
+        self.totals.add(run.totals());
+        self.closed(id, sink)
+    }
+
     /// Hands on what is still open; the tree's root and what it holds.
     pub fn finish<S: NodeSink + ?Sized>(
         mut self,
@@ -125,15 +148,25 @@ impl TreeBuilder {
 
     /// Closes the leaf, and every inner node that this fills.
     fn close<S: NodeSink + ?Sized>(&mut self, sink: &mut S) -> Result<(), BuildError<S::Error>> {
+        let id = self.level(0).close(0, sink).map_err(BuildError::Sink)?;
+        self.closed(id, sink)
+    }
+
+    /// After the leaf was closed: closes every inner node that this fills.
+    fn closed<S: NodeSink + ?Sized>(
+        &mut self,
+        mut id: NodeId,
+        sink: &mut S,
+    ) -> Result<(), BuildError<S::Error>> {
         let mut level = 0;
         loop {
-            let id = self.level(level).close(level, sink).map_err(BuildError::Sink)?;
             self.push_child(level, id)?;
             level += 1;
             let parent = self.level(level);
             if parent.items < CHILDREN_MIN || !parent.is_full(level, &parent.last_key, sink) {
                 return Ok(());
             }
+            id = parent.close(level, sink).map_err(BuildError::Sink)?;
         }
     }
 
@@ -214,8 +247,19 @@ impl OpenNode {
 
     /// Whether the node ends after its last key.
     fn is_full<S: NodeSink + ?Sized>(&self, level: u8, key: &[u8], sink: &S) -> bool {
-        let size = self.bytes.len() - HEADER_ROOM + 1 + varint_bytes(self.items);
-        size >= CUT_BYTES_MAX || size >= CUT_BYTES_MIN && sink.split(level, key) < CUT_BELOW
+        let bytes = self.bytes.len() - HEADER_ROOM + 1 + varint_bytes(self.items);
+        is_full(level, bytes, key, sink)
+    }
+
+    /// Takes a node that is closed already, while none is open.
+    fn adopt(&mut self, id: NodeId, run: &LeafRun) {
+        self.first_key.clear();
+        self.first_key.extend_from_slice(run.first_key());
+        self.last_key.clear();
+        self.last_key.extend_from_slice(run.last_key());
+        self.closed += 1;
+        self.closed_totals = run.totals();
+        self.last = Some(id);
     }
 
     /// Hands the node on and starts the next.
@@ -239,6 +283,11 @@ impl OpenNode {
         self.last = Some(id);
         Ok(id)
     }
+}
+
+/// Whether a node of this many bytes ends after this key.
+fn is_full<S: NodeSink + ?Sized>(level: u8, bytes: usize, key: &[u8], sink: &S) -> bool {
+    bytes >= CUT_BYTES_MAX || bytes >= CUT_BYTES_MIN && sink.split(level, key) < CUT_BELOW
 }
 
 /// Length of the common beginning.

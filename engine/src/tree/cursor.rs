@@ -266,7 +266,8 @@ impl TreeCursor {
         self.end.as_deref().is_some_and(|end| key >= end)
     }
 
-    fn leaf(&self) -> Option<&NodeCursor> {
+    /// The leaf with the entry that the cursor is at.
+    pub(super) fn leaf(&self) -> Option<&NodeCursor> {
         self.path.last().filter(|_| self.at_entry)
     }
 }

@@ -33,7 +33,9 @@ impl Child {
 /// A position in a node.
 #[derive(Debug)]
 pub(super) struct NodeCursor {
+    id: NodeId,
     node: Arc<[u8]>,
+    items: u64,
     level: u8,
     upper: Option<Vec<u8>>,
     /// Where the next item begins.
@@ -66,16 +68,33 @@ impl NodeCursor {
         if level >= child.below_level {
             return Err(FormatError::OutOfBounds { what: "level of a tree node" });
         }
-        let left = reader.varint()?;
+        let items = reader.varint()?;
+        let (id, left) = (child.id, items);
         let at = node.len() - reader.len();
         let (upper, item) = (child.upper.clone(), Item::Entry(0..0));
-        let cursor = Self { node, level, upper, at, left, key: Vec::new(), started: false, item };
+        let key = Vec::new();
+        let cursor = Self { id, node, items, level, upper, at, left, key, started: false, item };
         let first = cursor.peek_key()?;
         let may_be_empty = level == 0 && child.first.is_none();
         if first.is_none() && !may_be_empty || child.first.is_some() && first != child.first {
             return Err(FormatError::OutOfBounds { what: "first key of a tree node" });
         }
         Ok(cursor)
+    }
+
+    /// Its name and its bytes.
+    pub(super) fn node(&self) -> (NodeId, &Arc<[u8]>) {
+        (self.id, &self.node)
+    }
+
+    /// How many items it has.
+    pub(super) fn items(&self) -> u64 {
+        self.items
+    }
+
+    /// How many of them come after the one that was read last.
+    pub(super) fn left(&self) -> u64 {
+        self.left
     }
 
     pub(super) fn level(&self) -> u8 {

@@ -13,6 +13,7 @@ mod entries;
 mod hostile;
 mod lists;
 mod referred;
+mod runs;
 mod trees;
 
 /// Nodes in memory.
@@ -24,6 +25,8 @@ struct Memory {
     new_count: usize,
     reads: usize,
     lost: HashSet<NodeId>,
+    /// Nodes that were used again as they were read.
+    again: usize,
 }
 
 impl NodeSink for Memory {
@@ -36,6 +39,13 @@ impl NodeSink for Memory {
             self.new_count += 1;
         }
         Ok(id)
+    }
+
+    fn put_again(&mut self, id: &NodeId, node: &[u8]) -> Result<NodeId, Infallible> {
+        self.again += 1;
+        let again = self.put(node)?;
+        assert_eq!(again, *id, "it was read under another name");
+        Ok(again)
     }
 
     fn split(&self, level: u8, key: &[u8]) -> u32 {

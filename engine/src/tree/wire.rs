@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
         if first < 0x80 {
             return Ok(u64::from(first));
         }
-        self.continued(u128::from(first & 0x7f)).and_then(narrow)
+        self.continued(first).and_then(narrow)
     }
 
     /// A varint of at most 128 bits.
@@ -106,11 +106,26 @@ impl<'a> Reader<'a> {
         if first < 0x80 {
             return Ok(u128::from(first));
         }
-        self.continued(u128::from(first & 0x7f))
+        self.continued(first)
     }
 
-    fn continued(&mut self, mut value: u128) -> Result<u128, FormatError> {
+    fn continued(&mut self, low: u8) -> Result<u128, FormatError> {
+        // Nine bytes fit into a machine word; times and inode numbers have no more.
+        let mut value = u64::from(low & 0x7f);
         let mut shift = 7;
+        while shift < 63 {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(u128::from(value));
+            }
+            shift += 7;
+        }
+        self.continued_wide(u128::from(value), shift)
+    }
+
+    #[cold]
+    fn continued_wide(&mut self, mut value: u128, mut shift: u32) -> Result<u128, FormatError> {
         loop {
             let byte = self.byte()?;
             let bits = u128::from(byte & 0x7f);

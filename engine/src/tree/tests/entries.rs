@@ -229,3 +229,50 @@ fn attributes_are_written_in_the_order_of_their_names() {
     let parsed = Entry::parse(&encoded(&entry)).expect("well formed");
     assert_eq!(parsed.xattrs, [attribute(b"a"), long, attribute(b"c")]);
 }
+
+/// What a writer that compares with an earlier snapshot reads of an entry.
+fn plain(encoded: &[u8]) -> Result<Option<(EntryView, Vec<BlobRef>)>, FormatError> {
+    let mut blobs = Vec::new();
+    let view = EntryView::parse_plain(encoded, &mut |blob| blobs.push(*blob))?;
+    Ok(view.map(|view| (view, blobs)))
+}
+
+proptest! {
+    #[test]
+    fn plain_entries_are_read_in_one_go_and_others_are_left_alone(entry in any_entry(), simple in any::<bool>()) {
+        let mut entry = entry;
+        if simple {
+            (entry.xattrs, entry.holes, entry.unknown) = Default::default();
+            (entry.target, entry.rdev, entry.transform) = Default::default();
+            (entry.flags, entry.changed) = (0, false);
+        }
+        let mut encoded = Vec::new();
+        entry.encode(&mut encoded);
+        let has_more = !entry.xattrs.is_empty() || !entry.holes.is_empty() || !entry.unknown.is_empty()
+            || entry.target.is_some() || entry.rdev.is_some() || entry.transform.is_some()
+            || entry.flags != 0 || entry.changed || matches!(entry.content, FileContent::Tree(_));
+        let expected = (!has_more).then(|| {
+            let blobs = match &entry.content {
+                FileContent::List(blobs) => blobs.clone(),
+                FileContent::Empty | FileContent::Inline(_) | FileContent::Tree(_) => Vec::new(),
+            };
+            (EntryView::from(&entry), blobs)
+        });
+        prop_assert_eq!(plain(&encoded), Ok(expected));
+    }
+
+    #[test]
+    fn what_is_no_entry_is_no_plain_one_either(
+        entry in any_entry(),
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let mut encoded = Vec::new();
+        entry.encode(&mut encoded);
+        let at = at.index(encoded.len());
+        encoded[at] = byte;
+        if let Ok(Some((view, _))) = plain(&encoded) {
+            prop_assert_eq!(Entry::parse(&encoded).map(|entry| EntryView::from(&entry)), Ok(view));
+        }
+    }
+}

@@ -11,7 +11,7 @@ fn any_map() -> impl Strategy<Value = Map> {
 }
 
 /// Keys long enough for several levels from few entries.
-fn long_map(seeds: &HashMap<u16, u64>) -> Map {
+pub(super) fn long_map(seeds: &HashMap<u16, u64>) -> Map {
     let key = |n: &u16| {
         let mut key = format!("{n:05}\0").into_bytes();
         key.resize(2000, b'x');
