@@ -103,3 +103,16 @@ pub(crate) fn share_memory() {
         tracing::debug!(taken, "one pool of memory");
     }
 }
+
+/// Memory for large things goes back to the system as soon as it is free. Else the C library raises the limit for that with
+/// each of them, and what is left between smaller ones adds up. For programs that use their largest buffers again and again.
+pub(crate) fn return_large_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        const LARGE_BYTES: i32 = 4 << 20;
+        #[expect(unsafe_code, reason = "there is no other way to tell this to the C library")]
+        // SAFETY: takes two numbers, and is called before there is a second thread.
+        let taken = unsafe { nix::libc::mallopt(nix::libc::M_MMAP_THRESHOLD, LARGE_BYTES) };
+        tracing::debug!(taken, "large memory goes back");
+    }
+}

@@ -26,11 +26,12 @@ use crate::recognise::{self, Watched};
 use crate::render::snapshot as words;
 use crate::settings::{Settings, user_name};
 use crate::store::Store;
-use crate::system::{SystemClock, host_name, watch_interrupts};
+use crate::system::{SystemClock, host_name, return_large_memory, watch_interrupts};
 use crate::transforms::{self, Outcomes, Taking};
 use crate::without::Without;
 
 pub(crate) fn run(settings: &Settings, arguments: &SnapshotArgs) -> Result<Exit, Failure> {
+    return_large_memory();
     let store = Store::locate(settings)?;
     // Before the passphrase is asked for: a mistyped pattern or path should not cost it.
     let classes = &arguments.filters.without;

@@ -131,7 +131,13 @@ impl IndexSet {
         !known && self.own.insert(prefix)
     }
 
-    /// How many blobs this session has noted.
+    /// Adds a segment that this session has written, which now stands for those of its noted blobs that it has.
+    pub fn add_own(&mut self, name: SegmentName, segment: SortedSegment<Bytes>) {
+        self.own.retain(|prefix| !segment.contains(prefix));
+        self.add(name, segment, Trust::Trusted);
+    }
+
+    /// How many blobs this session has noted that no segment of its own has.
     pub fn own_blobs(&self) -> usize {
         self.own.len()
     }

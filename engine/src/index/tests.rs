@@ -327,3 +327,17 @@ fn a_blob_is_claimed_once() {
     }
     assert_eq!(set.own_blobs(), as_usize(100_000));
 }
+
+#[test]
+fn a_segment_of_its_own_stands_for_the_blobs_that_a_session_noted() {
+    let mut set = IndexSet::new();
+    for n in 0..10 {
+        set.insert_new(prefix(n));
+    }
+    let sorted = SortedSegment::build(&segment(vec![pack(0, &[vec![1, 2], vec![7]])])).into_bytes();
+    set.add_own(name(0), SortedSegment::from_bytes(sorted.into()).unwrap());
+    assert_eq!(set.own_blobs(), 7);
+    assert!((0..10).all(|n| set.contains_trusted(&prefix(n))));
+    assert!(!set.contains_trusted(&prefix(10)));
+    assert_eq!(set.places(&prefix(7)).len(), 1);
+}

@@ -21,8 +21,12 @@ const ATTEMPTS: u32 = 8;
 /// Segments of one size class that are merged into one when there are this many. Simulated clients write few of them.
 const MERGE_COUNT: usize = if cfg!(feature = "weakened") { 2 } else { 8 };
 
-/// A segment above this number of blobs is not merged any more.
-const MERGE_BLOBS_MAX: usize = 1 << 20;
+/// A segment above this number of blobs is not merged any more: half of what one may have, or full ones would be merged
+/// at each commit, and come out as they were.
+const MERGE_BLOBS_MAX: usize = 1 << 19;
+
+/// At most so many blobs are merged at a time, which bounds memory; the rest is for the next session.
+const MERGED_BLOBS_MAX: usize = 1 << 22;
 
 /// The name under which packs stand that no segment knows; no session has this id.
 pub(super) const UNINDEXED: SegmentName = SegmentName { session: SessionId([0; 16]), n: 0 };
@@ -117,9 +121,14 @@ impl Catalogue {
             }
         }
         let (mut packs, mut names) = (Vec::new(), Vec::new());
+        let mut blobs = 0;
         for (name, segment) in
             classes.into_iter().filter(|class| class.len() >= MERGE_COUNT).flatten()
         {
+            blobs += segment.blobs();
+            if blobs > MERGED_BLOBS_MAX {
+                break;
+            }
             // A segment that cannot be unfolded stays as it is.
             let Ok(Segment { packs: records, .. }) = segment.to_segment() else { continue };
             let stays = |record: &PackRecord| {

@@ -22,6 +22,9 @@ use crate::progress::Progress;
 use crate::snapshot::{self, Record, Snapshot, heads_of, merge_heads, next_link};
 use crate::upload::{Compression, Lane, SegmentLog, Shared, Upload};
 
+/// After so many noted blobs a session looks whether a segment with some of them was written.
+const NOTED_BLOBS: usize = if cfg!(feature = "weakened") { 4 } else { 1 << 14 };
+
 /// What a session says about itself in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionNote {
@@ -231,7 +234,7 @@ impl<'r> Session<'r> {
         blob: &Bytes,
     ) -> Result<(), RepositoryError> {
         self.upload().push(lane, prefix, blob)?;
-        self.fresh.insert_new(prefix);
+        self.note(prefix);
         self.fresh_bytes += u64::try_from(blob.len()).expect("a blob is smaller than 2^64 bytes");
         Ok(())
     }
@@ -252,10 +255,20 @@ impl<'r> Session<'r> {
         let plain_bytes = u64::from(frame.entry().plain_bytes);
         self.upload().push_frame(kind, frame)?;
         for prefix in prefixes {
-            self.fresh.insert_new(prefix);
+            self.note(prefix);
         }
         self.fresh_bytes += plain_bytes;
         Ok(())
+    }
+
+    /// Keeps a new blob in mind, until a segment that was written does so.
+    fn note(&mut self, prefix: BlobPrefix) {
+        self.fresh.insert_new(prefix);
+        if self.fresh.own_blobs().is_multiple_of(NOTED_BLOBS) {
+            for (name, segment) in self.shared.segments.take_merged() {
+                self.fresh.add_own(name, segment);
+            }
+        }
     }
 
     fn upload(&mut self) -> &mut Upload {

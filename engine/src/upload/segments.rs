@@ -1,4 +1,5 @@
-//! Index segments of a running session: checkpoints while packs are uploaded, one merged segment at the end.
+//! Index segments of a running session: checkpoints while packs are uploaded, a merged segment whenever they fill one
+//! and at the end. What is in a merged segment is not held in memory any more.
 
 use std::mem;
 use std::sync::Mutex;
@@ -8,20 +9,44 @@ use bytes::Bytes;
 use super::{Shared, UploadError};
 use crate::crypto::ObjectKind;
 use crate::id::SessionId;
-use crate::index::{Segment, SegmentName};
+use crate::index::{Segment, SegmentName, SortedSegment};
 use crate::pack::PackRecord;
 
-/// Packs whose index would exceed the size limit of an object go into further segments.
-const SEGMENT_BLOBS_MAX: usize = 1 << 20;
+/// Packs whose index would exceed the size limit of an object go into further segments. Simulated clients store little,
+/// and shall fill some.
+const SEGMENT_BLOBS_MAX: usize = if cfg!(feature = "weakened") { 1 << 5 } else { 1 << 20 };
 
 #[derive(Debug, Default)]
 struct State {
     /// Uploaded, but in no segment yet.
     fresh: Vec<PackRecord>,
-    /// In a checkpoint.
+    /// In a checkpoint, and in no merged segment yet.
     written: Vec<PackRecord>,
+    /// Segments with the packs in `written`.
     checkpoints: Vec<SegmentName>,
+    /// Segments that a merged one replaces.
+    superseded: Vec<SegmentName>,
+    /// Merged segments that nobody has taken yet.
+    merged: Vec<(SegmentName, SortedSegment<Bytes>)>,
     next: u32,
+}
+
+impl State {
+    fn next_name(&mut self, session: SessionId) -> SegmentName {
+        let name = SegmentName { session, n: self.next };
+        self.next += 1;
+        name
+    }
+
+    /// What was written, if there is no room for these packs beside it in one segment.
+    fn take_full(&mut self, packs: &[PackRecord]) -> Option<Segment> {
+        let is_full = blobs_of(&self.written) + blobs_of(packs) > SEGMENT_BLOBS_MAX;
+        (is_full && !self.written.is_empty()).then(|| {
+            let mut packs = mem::take(&mut self.written);
+            packs.sort_by_key(|record| record.id);
+            Segment { replaces: mem::take(&mut self.checkpoints), packs }
+        })
+    }
 }
 
 /// What this session has uploaded, and which of it is indexed.
@@ -46,23 +71,48 @@ impl SegmentLog {
             return Ok(0);
         }
         let packs = mem::take(&mut state.fresh);
-        let name = SegmentName { session: self.session, n: state.next };
-        state.next += 1;
+        let name = state.next_name(self.session);
         drop(state);
-        let written =
-            put_segment(shared, name, &Segment { replaces: Vec::new(), packs: packs.clone() });
+        let checkpoint = Segment { replaces: Vec::new(), packs };
+        let written = put_segment(shared, name, &checkpoint);
         let mut state = self.state.lock().expect("no holder of this lock panics");
-        state.written.extend(packs);
+        let full = state.take_full(&checkpoint.packs);
+        state.written.extend(checkpoint.packs);
         state.checkpoints.push(name);
-        written
+        let full = full.map(|segment| (state.next_name(self.session), segment));
+        drop(state);
+        let merged = full.map_or(Ok(0), |(name, segment)| self.merge(shared, name, segment));
+        Ok(written? + merged?)
+    }
+
+    /// Writes a merged segment, which replaces its checkpoints, and lets go of what it says.
+    fn merge(
+        &self,
+        shared: &Shared,
+        name: SegmentName,
+        segment: Segment,
+    ) -> Result<u64, UploadError> {
+        let bytes = put_segment(shared, name, &segment)?;
+        let sorted = shared.cache.segment(&shared.keys, name).unwrap_or_else(|| {
+            let sorted = SortedSegment::build(&segment).into_bytes();
+            SortedSegment::from_bytes(Bytes::from(sorted)).expect("just built")
+        });
+        let mut state = self.state.lock().expect("no holder of this lock panics");
+        state.superseded.extend(segment.replaces);
+        state.merged.push((name, sorted));
+        Ok(bytes)
+    }
+
+    /// Segments with everything that they list in the store, which were written since this was asked last.
+    pub(crate) fn take_merged(&self) -> Vec<(SegmentName, SortedSegment<Bytes>)> {
+        mem::take(&mut self.state.lock().expect("no holder of this lock panics").merged)
     }
 
     /// Indexes what is not indexed yet, without merging; for a session that ends early.
     pub(crate) fn checkpoint(&self, shared: &Shared) -> Result<u64, UploadError> {
         let (packs, name) = {
             let mut state = self.state.lock().expect("no holder of this lock panics");
-            let name = SegmentName { session: self.session, n: state.next };
-            state.next += 1;
+            let name = state.next_name(self.session);
             (mem::take(&mut state.fresh), name)
         };
         if packs.is_empty() {
@@ -75,9 +125,7 @@ impl SegmentLog {
     pub(crate) fn put(&self, shared: &Shared, segment: &Segment) -> Result<u64, UploadError> {
         let name = {
             let mut state = self.state.lock().expect("no holder of this lock panics");
-            let name = SegmentName { session: self.session, n: state.next };
-            state.next += 1;
-            name
+            state.next_name(self.session)
         };
         put_segment(shared, name, segment)
     }
@@ -99,7 +147,7 @@ impl SegmentLog {
         packs.sort_by_key(|record| record.id);
         replaces.extend(state.checkpoints);
         if packs.is_empty() && replaces.is_empty() {
-            return Ok((0, replaces));
+            return Ok((0, state.superseded));
         }
         let mut groups = split(packs);
         let last = groups.pop().unwrap_or_default();
@@ -111,10 +159,16 @@ impl SegmentLog {
         }
         // Only the last one says what it replaces: when it can be read, so can the others.
         let name = SegmentName { session: self.session, n };
-        let segment = Segment { replaces: replaces.clone(), packs: last };
+        let segment = Segment { replaces, packs: last };
         bytes += put_segment(shared, name, &segment)?;
-        Ok((bytes, replaces))
+        let mut superseded = segment.replaces;
+        superseded.extend(state.superseded);
+        Ok((bytes, superseded))
     }
+}
+
+fn blobs_of(packs: &[PackRecord]) -> usize {
+    packs.iter().map(|record| record.table.prefixes.len()).sum()
 }
 
 fn split(packs: Vec<PackRecord>) -> Vec<Vec<PackRecord>> {
