@@ -6,14 +6,29 @@
 mod chunker;
 #[path = "engine/data.rs"]
 mod data;
+#[path = "engine/id.rs"]
+mod id;
 #[path = "engine/index.rs"]
 mod index;
 #[path = "engine/pack.rs"]
 mod pack;
+#[path = "engine/retention.rs"]
+mod retention;
+#[path = "engine/seal.rs"]
+mod seal;
 #[path = "engine/tree.rs"]
 mod tree;
 
 use criterion::{criterion_group, criterion_main};
 
-criterion_group!(benches, chunker::benches, pack::benches, index::benches, tree::benches);
+criterion_group!(
+    benches,
+    chunker::benches,
+    id::benches,
+    pack::benches,
+    seal::benches,
+    index::benches,
+    tree::benches,
+    retention::benches,
+);
 criterion_main!(benches);

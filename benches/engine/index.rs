@@ -1,4 +1,4 @@
-//! Lookups in an index of a million blobs.
+//! Lookups in an index of a million blobs, and of ten million in ten segments.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -18,36 +18,49 @@ const BLOBS_PER_FRAME: u64 = 500;
 const BLOBS: u64 = PACKS * FRAMES_PER_PACK * BLOBS_PER_FRAME;
 
 pub(crate) fn benches(c: &mut Criterion) {
-    let segment = segment();
+    let segment = segment(0);
     let mut group = c.benchmark_group("index");
     group.sample_size(10);
     group.bench_function("sort a segment of a million", |b| {
         b.iter(|| SortedSegment::build(&segment));
     });
 
-    let sorted = SortedSegment::build(&segment);
-    let mut set = IndexSet::new();
-    let name = SegmentName { session: SessionId([1; 16]), n: 0 };
-    let mapped = SortedSegment::from_bytes(Bytes::from(sorted.into_bytes())).expect("just built");
-    set.add(name, mapped, Trust::Trusted);
     group.sample_size(50);
-    let known: Vec<_> = (0..BLOBS).step_by(997).map(prefix).collect();
-    let new: Vec<_> = (BLOBS..BLOBS + 1000).map(prefix).collect();
-    for (what, prefixes) in [("known", &known), ("new", &new)] {
-        group.bench_function(format!("is a {what} blob stored, 1000 times"), |b| {
+    for (what, segments) in [("1 million", 1), ("10 million", 10)] {
+        let set = set(segments);
+        let all = BLOBS * segments;
+        let known: Vec<_> = (0..1000).map(|n| prefix(n * 7919 * 1_299_709 % all)).collect();
+        let new: Vec<_> = (all..all + 1000).map(prefix).collect();
+        for (which, prefixes) in [("known", &known), ("new", &new)] {
+            let name = format!("is a {which} blob among {what} stored, 1000 times");
+            group.bench_function(name, |b| {
+                b.iter(|| {
+                    prefixes.iter().filter(|prefix| set.contains_trusted(black_box(prefix))).count()
+                });
+            });
+        }
+        group.bench_function(format!("places of a known blob among {what}, 1000 times"), |b| {
             b.iter(|| {
-                prefixes.iter().filter(|prefix| set.contains_trusted(black_box(prefix))).count()
+                known.iter().map(|prefix| set.places(black_box(prefix)).len()).sum::<usize>()
             });
         });
     }
-    group.bench_function("places of a known blob, 1000 times", |b| {
-        b.iter(|| known.iter().map(|prefix| set.places(black_box(prefix)).len()).sum::<usize>());
-    });
 }
 
-fn segment() -> Segment {
+fn set(segments: u64) -> IndexSet {
+    let mut set = IndexSet::new();
+    for (n, number) in (0..).zip(0..segments) {
+        let sorted = Bytes::from(SortedSegment::build(&segment(number)).into_bytes());
+        let sorted = SortedSegment::from_bytes(sorted).expect("just built");
+        set.add(SegmentName { session: SessionId([1; 16]), n }, sorted, Trust::Trusted);
+    }
+    set
+}
+
+/// The numbered million.
+fn segment(number: u64) -> Segment {
     let encapsulation = Arc::new(Encapsulation(Box::new([3; 1120])));
-    let mut numbers = 0..BLOBS;
+    let mut numbers = number * BLOBS..(number + 1) * BLOBS;
     let packs = (0..PACKS).map(|n| {
         let mut table = PackTable::new(BlobKind::Content);
         for _ in 0..FRAMES_PER_PACK {

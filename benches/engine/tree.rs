@@ -1,4 +1,4 @@
-//! Building the tree of a hundred thousand files and reading it back.
+//! Building the tree of a hundred thousand files, reading it back, comparing two.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -9,7 +9,7 @@ use heirloom_engine::crypto::Keys;
 use heirloom_engine::error::ReadError;
 use heirloom_engine::id::{ContentId, NodeId};
 use heirloom_engine::tree::{
-    BlobRef, Entry, FileContent, Kind, NodeSink, NodeSource, TreeBuilder, TreeCursor,
+    BlobRef, Diff, Entry, FileContent, Kind, NodeSink, NodeSource, TreeBuilder, TreeCursor,
 };
 
 use crate::data::keys;
@@ -34,6 +34,21 @@ pub(crate) fn benches(c: &mut Criterion) {
                 bytes += entry.size;
             }
             bytes
+        });
+    });
+    let mut changed = files;
+    for (_, entry) in changed.iter_mut().step_by(1000) {
+        entry.mtime_ns += 1;
+    }
+    let after = build(&changed, &mut nodes);
+    group.bench_function("compare, 100 of 100,000 files changed", |b| {
+        b.iter(|| {
+            let mut diff = Diff::new(root, after);
+            let mut found = 0;
+            while diff.next(&mut nodes).expect("all nodes are there").is_some() {
+                found += 1;
+            }
+            assert_eq!(found, FILES / 1000);
         });
     });
 }
