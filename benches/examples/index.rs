@@ -172,6 +172,11 @@ impl Lab {
         let known = known?;
         let loaded = memory()?;
         println!("loaded in {seconds:.2} s");
+        println!(
+            "{:.2} bytes a blob anonymous, {:.1} mapped and clean",
+            share(loaded.anonymous.saturating_sub(before.anonymous), self.blobs()),
+            share(loaded.mapped().saturating_sub(before.mapped()), self.blobs()),
+        );
         let blobs = self.blobs();
         let runs: [Run<'_>; 3] = [
             ("hits, random", LOOKUPS, &|n| prefix(mixed(n) % blobs)),
@@ -186,14 +191,6 @@ impl Lab {
                 return Err(format!("{what}: {found} found").into());
             }
             println!("{what}: {:.2} million a second", share(LOOKUPS, 1_000_000) / seconds);
-        }
-        let asked = memory()?;
-        for (what, now) in [("loaded", loaded), ("after the lookups", asked)] {
-            println!(
-                "{what}: {:.2} bytes a blob anonymous, {:.1} mapped and clean",
-                share(now.anonymous.saturating_sub(before.anonymous), blobs),
-                share(now.mapped().saturating_sub(before.mapped()), blobs),
-            );
         }
         Ok(())
     }
