@@ -2,7 +2,7 @@
 
 use criterion::{BatchSize, Criterion, Throughput};
 use heirloom_engine::pack::{
-    BlobKind, Compressor, Frame, FrameBuilder, PackWriter, PlainFrame, open_frame,
+    BlobKind, Compressor, Effort, Frame, FrameBuilder, PackWriter, PlainFrame, open_frame,
 };
 
 use crate::data::{SeededClock, keys, noise, prefix, text};
@@ -32,7 +32,7 @@ fn contents() -> [(&'static str, Option<i32>, Vec<u8>); 2] {
 
 fn encoded(content: &[u8], level: Option<i32>) -> Frame {
     let mut compressor = Compressor::new().expect("memory suffices");
-    plain_frame(content).encode(level, &mut compressor)
+    plain_frame(content).encode(level.map(Effort::level), &mut compressor)
 }
 
 fn compress(c: &mut Criterion) {
@@ -41,7 +41,7 @@ fn compress(c: &mut Criterion) {
     let mut compressor = Compressor::new().expect("memory suffices");
     for (what, level, content) in contents() {
         group.bench_function(what, |b| {
-            b.iter(|| plain_frame(&content).encode(level, &mut compressor));
+            b.iter(|| plain_frame(&content).encode(level.map(Effort::level), &mut compressor));
         });
     }
 }

@@ -270,6 +270,46 @@ fn a_later_snapshot_without_a_class_reads_no_more_of_it_than_the_beginning() {
     assert_eq!(place.files().len(), 10);
 }
 
+/// Lines that repeat parts of earlier ones, as texts do.
+fn lines(count: usize) -> String {
+    let mut state = 1_u64;
+    let mut below = |end: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("31 bits fit") % end
+    };
+    let mut words: Vec<String> = (0..500).map(|n| format!("{:x} ", n * n * 7919)).collect();
+    while words.len() < count {
+        let start = below(words.len() - 12);
+        let length = 2 + below(10);
+        words.extend_from_within(start..start + length);
+        words.push(format!("{}\n", below(10_000)));
+    }
+    words.concat()
+}
+
+#[test]
+fn how_hard_to_compress_changes_what_is_stored_and_never_what_is_shared() {
+    let text = lines(400_000);
+    let place_of = |how: &str| {
+        let place = Place::new();
+        place.write("files/text", text.as_bytes());
+        let command = ["--json", "snapshot", "--compression", how, "files"];
+        let saved = place.objects(&command, "snapshot.saved").remove(0);
+        (place, saved["stored_bytes"].as_u64().expect("a number"))
+    };
+    let ((_, fast), (place, default), (_, best)) =
+        (place_of("fast"), place_of("default"), place_of("best"));
+    assert!(fast > default && default > best, "{fast}, {default}, {best}");
+    for how in ["fast", "best"] {
+        let command = ["--json", "snapshot", "--force", "--compression", how, "files"];
+        let saved = place.objects(&command, "snapshot.saved").remove(0);
+        assert!(saved["read_bytes"].as_u64() > Some(2_000_000), "{saved}");
+        // A node of the tree at most, and nothing of the text.
+        assert!(saved["new_bytes"].as_u64() < Some(10_000), "{how}: {saved}");
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "real files lie outside the project")]
 fn fixtures() -> Option<PathBuf> {
     std::env::var_os("HEIRLOOM_FIXTURES").map(PathBuf::from)

@@ -23,7 +23,7 @@ const FRAMES_PER_JOB: usize = 8;
 /// A piece of content, verified, and the lane that it goes on in.
 #[derive(Debug, Clone)]
 pub(crate) struct Fetched {
-    /// What did not compress is not tried again; what did goes with anything else that does.
+    /// What did not compress is not tried again; what did goes with its like.
     pub(crate) lane: Lane,
     pub(crate) bytes: Bytes,
 }
@@ -33,7 +33,7 @@ type Outcome = Result<Fetched, ReadError>;
 /// Some frames of one pack, in ascending order.
 struct Job {
     pack: PackId,
-    lane: Lane,
+    codec: Codec,
     frames: BTreeMap<u32, Wanted>,
 }
 
@@ -63,23 +63,22 @@ pub(crate) fn read_all(repository: &Repository, ids: &[ContentId]) -> Vec<Outcom
 }
 
 fn plan(repository: &Repository, ids: &[ContentId]) -> Vec<Job> {
-    let mut packs: BTreeMap<PackId, BTreeMap<u32, (Lane, Wanted)>> = BTreeMap::new();
+    let mut packs: BTreeMap<PackId, BTreeMap<u32, (Codec, Wanted)>> = BTreeMap::new();
     for (position, id) in ids.iter().enumerate() {
         let Some(place) = repository.locate(id).unwrap_or_default().into_iter().next() else {
             continue;
         };
         let frames = packs.entry(place.pack).or_default();
-        let (_, blobs) =
-            frames.entry(place.frame).or_insert_with(|| (lane(place.codec), Vec::new()));
+        let (_, blobs) = frames.entry(place.frame).or_insert_with(|| (place.codec, Vec::new()));
         blobs.push((place.slot, position));
     }
     let mut jobs = Vec::new();
     for (pack, frames) in packs {
         let mut open: Option<Job> = None;
-        for (frame, (lane, blobs)) in frames {
-            let fits = |job: &Job| job.lane == lane && job.frames.len() < FRAMES_PER_JOB;
+        for (frame, (codec, blobs)) in frames {
+            let fits = |job: &Job| job.codec == codec && job.frames.len() < FRAMES_PER_JOB;
             if !open.as_ref().is_some_and(fits) {
-                jobs.extend(open.replace(Job { pack, lane, frames: BTreeMap::new() }));
+                jobs.extend(open.replace(Job { pack, codec, frames: BTreeMap::new() }));
             }
             if let Some(job) = &mut open {
                 job.frames.insert(frame, blobs);
@@ -106,7 +105,10 @@ fn carry_out(
                 ids.get(*position).is_some_and(|id| repository.keys().content_id(blob) == *id)
             });
             let Some(blob) = right else { continue };
-            let fetched = Fetched { lane: job.lane, bytes: Bytes::copy_from_slice(blob) };
+            let fetched = Fetched {
+                lane: Lane::of_copy(job.codec, blob),
+                bytes: Bytes::copy_from_slice(blob),
+            };
             if let Some(place) = lock(results).get_mut(*position) {
                 *place = Some(Ok(fetched));
             }
@@ -117,14 +119,8 @@ fn carry_out(
 fn read_anywhere(repository: &Repository, id: &ContentId) -> Outcome {
     let bytes = Bytes::from(repository.content(id)?);
     let place = repository.locate(id)?.into_iter().next();
-    Ok(Fetched { lane: place.map_or(Lane::Other, |place| lane(place.codec)), bytes })
-}
-
-fn lane(codec: Codec) -> Lane {
-    match codec {
-        Codec::Stored => Lane::Stored,
-        Codec::Zstd => Lane::Other,
-    }
+    let codec = place.map_or(Codec::Zstd, |place| place.codec);
+    Ok(Fetched { lane: Lane::of_copy(codec, &bytes), bytes })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -19,7 +19,7 @@ mod table;
 mod tests;
 mod writer;
 
-pub use self::codec::Compressor;
+pub use self::codec::{Compressor, Effort};
 pub use self::frame::{Frame, FrameBuilder, OpenFrame, PlainFrame, open_frame};
 pub use self::inspect::{Blobs, FrameOpener};
 pub use self::policy::{fits, should_close};

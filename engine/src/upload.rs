@@ -7,6 +7,7 @@
 
 mod error;
 mod inline;
+mod lane;
 mod packing;
 mod segments;
 mod threads;
@@ -19,89 +20,16 @@ use tokio::runtime::Handle;
 
 pub(crate) use self::error::UploadError;
 use self::inline::Inline;
+pub use self::lane::{Compression, Lane};
 pub(crate) use self::segments::SegmentLog;
 use self::threads::Threads;
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::crypto::{Keys, SessionKey};
 use crate::id::BlobPrefix;
-use crate::pack::{BlobKind, Frame, FrameBuilder, PlainFrame};
+use crate::pack::{BlobKind, Effort, Frame, FrameBuilder, PlainFrame};
 use crate::progress::Progress;
 use crate::storage::Storage;
-
-/// Frames of one lane share compressibility, so that content of unlike kinds is never compressed together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
-    /// Content that does not compress: media, archives, random bytes.
-    Stored,
-    /// Database pages.
-    Pages,
-    /// Database pages that lead to others. They lie all over the file, and whoever looks something up wants many of them.
-    InnerPages,
-    /// Text.
-    Text,
-    /// Anything else.
-    Other,
-    /// Tree and content-list nodes.
-    Tree,
-}
-
-/// How much time compression may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compression {
-    /// Least time.
-    Fast,
-    /// The balance that the measurements in the documentation are made with.
-    #[default]
-    Default,
-    /// Least space.
-    Best,
-}
-
-impl Lane {
-    const ALL: [Self; 6] =
-        [Self::Stored, Self::Pages, Self::Text, Self::Other, Self::Tree, Self::InnerPages];
-
-    /// Plain bytes of a frame, chosen by measurement: docs/decisions/0003-chunk-sizes.md.
-    const fn frame_bytes(self) -> usize {
-        match self {
-            // Simulated clients store little, and shall have several packs.
-            Self::Stored if cfg!(feature = "weakened") => 1 << 10,
-            Self::Stored | Self::Tree => 256 << 10,
-            Self::InnerPages => 512 << 10,
-            Self::Pages | Self::Text | Self::Other => 2 << 20,
-        }
-    }
-
-    const fn level(self, compression: Compression) -> Option<i32> {
-        match (self, compression) {
-            (Self::Stored, _) => None,
-            (_, Compression::Fast) => Some(1),
-            (_, Compression::Default) => Some(3),
-            (_, Compression::Best) => Some(12),
-        }
-    }
-
-    const fn kind(self) -> BlobKind {
-        match self {
-            Self::Tree => BlobKind::Tree,
-            Self::Stored | Self::Pages | Self::InnerPages | Self::Text | Self::Other => {
-                BlobKind::Content
-            }
-        }
-    }
-
-    const fn position(self) -> usize {
-        match self {
-            Self::Stored => 0,
-            Self::Pages => 1,
-            Self::Text => 2,
-            Self::Other => 3,
-            Self::Tree => 4,
-            Self::InnerPages => 5,
-        }
-    }
-}
 
 /// What every step of an upload needs.
 #[derive(Debug, Clone)]
@@ -121,8 +49,8 @@ pub(crate) struct Shared {
 
 /// A frame on its way into a pack.
 enum Item {
-    /// To be compressed at this level, if any.
-    Plain(BlobKind, Option<i32>, PlainFrame),
+    /// To be compressed with this effort, if any.
+    Plain(BlobKind, Option<Effort>, PlainFrame),
     /// As it is to be stored.
     Encoded(BlobKind, Frame),
 }
@@ -196,7 +124,7 @@ impl Upload {
             return Ok(());
         }
         let frame = mem::take(builder).finish();
-        self.send(Item::Plain(lane.kind(), lane.level(self.compression), frame))
+        self.send(Item::Plain(lane.kind(), lane.effort(self.compression), frame))
     }
 
     fn send(&mut self, item: Item) -> Result<(), UploadError> {

@@ -330,16 +330,10 @@ impl Cut {
     }
 }
 
-/// The first byte of a page of SQLite says what it is: 2 and 5 are inner nodes of an index and of a table.
-fn is_inner_page(page: &[u8]) -> bool {
-    matches!(page.first(), Some(2 | 5))
-}
-
 fn lane_of(class: Class, chunk: &[u8]) -> Lane {
     match class {
         Class::Media => Lane::Stored,
-        Class::Pages { .. } if is_inner_page(chunk) => Lane::InnerPages,
-        Class::Pages { .. } => Lane::Pages,
+        Class::Pages { .. } => Lane::of_pages(chunk),
         Class::Text => Lane::Text,
         Class::DiskImage | Class::Other if looks_incompressible(chunk) => Lane::Stored,
         Class::DiskImage | Class::Other => Lane::Other,

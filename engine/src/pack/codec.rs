@@ -13,39 +13,58 @@ const SAVING_PERCENT_MIN: usize = 3;
 /// zstd's frame magic. Skippable frames have another one and are refused.
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
+/// How zstd is to compress: a level, and what is to be otherwise than the level has it; 0 leaves that as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Effort {
+    /// zstd's level.
+    pub level: i32,
+    /// Two to this many entries are in the table of the longer matches.
+    pub hash_log: u32,
+    /// As many in the table of the shorter ones.
+    pub chain_log: u32,
+    /// Matches shorter than this are not looked for.
+    pub min_match: u32,
+}
+
+impl Effort {
+    /// What zstd has for this level.
+    pub const fn level(level: i32) -> Self {
+        Self { level, hash_log: 0, chain_log: 0, min_match: 0 }
+    }
+}
+
 /// A compression context and its buffers; keep one in each worker.
 pub struct Compressor {
     context: zstd::bulk::Compressor<'static>,
-    level: i32,
+    effort: Effort,
     input: Vec<u8>,
     output: Vec<u8>,
 }
 
 impl fmt::Debug for Compressor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Compressor").field("level", &self.level).finish_non_exhaustive()
+        f.debug_struct("Compressor").field("effort", &self.effort).finish_non_exhaustive()
     }
 }
 
 impl Compressor {
-    /// A context for zstd level 3; it adapts to the level that each frame asks for.
+    /// A context for zstd level 3; it adapts to the effort that each frame asks for.
     ///
     /// # Errors
     /// zstd could not allocate its context.
     pub fn new() -> io::Result<Self> {
-        let level = 3;
-        let mut context = zstd::bulk::Compressor::new(level)?;
+        let effort = Effort::level(3);
+        let mut context = zstd::bulk::Compressor::new(effort.level)?;
         // The table states the size and the seal authenticates: both fields would be wasted bytes.
         context.set_parameter(CParameter::ContentSizeFlag(false))?;
         context.set_parameter(CParameter::ChecksumFlag(false))?;
-        Ok(Self { context, level, input: Vec::new(), output: Vec::new() })
+        Ok(Self { context, effort, input: Vec::new(), output: Vec::new() })
     }
 
     /// `None` if compression saves too little, or fails: the caller then stores the bytes as they are.
-    pub(super) fn compress(&mut self, level: i32, head: &[u8], body: &[u8]) -> Option<Vec<u8>> {
-        if level != self.level {
-            self.context.set_compression_level(level).ok()?;
-            self.level = level;
+    pub(super) fn compress(&mut self, effort: Effort, head: &[u8], body: &[u8]) -> Option<Vec<u8>> {
+        if effort != self.effort {
+            self.set(effort).ok()?;
         }
         let plain_bytes = head.len().checked_add(body.len())?;
         // A buffer no larger than a useful result makes zstd give up early on incompressible data.
@@ -59,6 +78,17 @@ impl Compressor {
         let output = self.output.get_mut(..useful_bytes)?;
         let written = self.context.compress_to_buffer(&self.input, output).ok()?;
         self.output.get(..written).map(<[u8]>::to_vec)
+    }
+
+    fn set(&mut self, effort: Effort) -> io::Result<()> {
+        let Effort { level, hash_log, chain_log, min_match } = effort;
+        // Not `set_compression_level`: that loads a dictionary, too, which a context refuses after a frame that did not fit.
+        self.context.set_parameter(CParameter::CompressionLevel(level))?;
+        self.context.set_parameter(CParameter::HashLog(hash_log))?;
+        self.context.set_parameter(CParameter::ChainLog(chain_log))?;
+        self.context.set_parameter(CParameter::MinMatch(min_match))?;
+        self.effort = effort;
+        Ok(())
     }
 }
 
@@ -115,7 +145,7 @@ mod tests {
     use super::*;
 
     fn compressed(plain: &[u8]) -> Vec<u8> {
-        Compressor::new().unwrap().compress(3, &[], plain).expect("compressible")
+        Compressor::new().unwrap().compress(Effort::level(3), &[], plain).expect("compressible")
     }
 
     #[test]
@@ -123,7 +153,8 @@ mod tests {
         let body = vec![7; 10_000];
         let mut compressor = Compressor::new().unwrap();
         for level in [1, 3, 19, 1] {
-            let stored = compressor.compress(level, b"head", &body).expect("compressible");
+            let stored =
+                compressor.compress(Effort::level(level), b"head", &body).expect("compressible");
             let plain = decompress(&stored, 10_004).unwrap();
             assert_eq!(plain.split_at(4), (&b"head"[..], &body[..]));
         }
@@ -141,9 +172,12 @@ mod tests {
         let mut noise = vec![0; 50_000];
         blake3::Hasher::new().finalize_xof().fill(&mut noise);
         let mut compressor = Compressor::new().unwrap();
-        assert_eq!(compressor.compress(3, &[], &noise), None);
-        assert_eq!(compressor.compress(3, &[], &[]), None);
-        assert!(compressor.compress(3, &[], &[1; 5000]).is_some());
+        assert_eq!(compressor.compress(Effort::level(3), &[], &noise), None);
+        assert_eq!(compressor.compress(Effort::level(3), &[], &[]), None);
+        assert!(compressor.compress(Effort::level(3), &[], &[1; 5000]).is_some());
+        assert_eq!(compressor.compress(Effort::level(3), &[], &noise), None);
+        let other = Effort { hash_log: 15, chain_log: 17, min_match: 6, ..Effort::level(1) };
+        assert!(compressor.compress(other, &[], &[1; 5000]).is_some(), "with another effort");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::codec::{self, Compressor};
+use super::codec::{self, Compressor, Effort};
 use super::cursor::{Cursor, as_usize, put_varint};
 use super::{
     BLOB_BYTES_MAX, Codec, FRAME_BLOBS_MAX, FRAME_BYTES_MAX, FRAME_BYTES_TARGET, FrameEntry,
@@ -110,9 +110,10 @@ impl PlainFrame {
         self.plain_bytes
     }
 
-    /// Compresses at the given zstd level; stores as it is without a level, or if that saves less than 3 %.
-    pub fn encode(self, level: Option<i32>, compressor: &mut Compressor) -> Frame {
-        let compressed = level.and_then(|level| compressor.compress(level, &self.head, &self.body));
+    /// Compresses with the given effort; stores as it is without one, or if that saves less than 3 %.
+    pub fn encode(self, effort: Option<Effort>, compressor: &mut Compressor) -> Frame {
+        let compressed =
+            effort.and_then(|effort| compressor.compress(effort, &self.head, &self.body));
         let (codec, head, body) = match compressed {
             Some(stored) => (Codec::Zstd, Vec::new(), stored.into()),
             None => (Codec::Stored, self.head, self.body),

@@ -91,7 +91,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::crypto::{Keys, RootSecret};
     use crate::id::{BlobPrefix, RepositoryId};
-    use crate::pack::{BlobKind, Compressor, FrameBuilder, PackWriter, open_frame};
+    use crate::pack::{BlobKind, Compressor, Effort, FrameBuilder, PackWriter, open_frame};
 
     #[derive(Debug)]
     struct Still;
@@ -119,7 +119,7 @@ mod tests {
             }
             let mut compressor = Compressor::new().unwrap();
             let mut pack = PackWriter::new(BlobKind::Content, &session, 1 << 20, &Still);
-            pack.push(builder.finish().encode(level, &mut compressor));
+            pack.push(builder.finish().encode(level.map(Effort::level), &mut compressor));
             let finished = pack.finish(&keys, &Still);
             let table = finished.record.table;
             let range = table.frame_range(0).unwrap();

@@ -55,7 +55,7 @@ impl Bench {
             for blob in blobs {
                 builder.push(prefix_of(blob), blob);
             }
-            writer.push(builder.finish().encode(level, &mut compressor));
+            writer.push(builder.finish().encode(level.map(Effort::level), &mut compressor));
         }
         writer.finish(&self.keys, &self.clock)
     }
@@ -310,7 +310,7 @@ fn a_trailer_must_lie_between_header_and_end() {
 fn a_single_stored_blob_is_not_copied_before_it_reaches_the_pack() {
     let blob = bytes::Bytes::from(noise(300_000));
     let frame = PlainFrame::single(prefix_of(&blob), blob.clone());
-    let frame = frame.encode(Some(1), &mut Compressor::new().unwrap());
+    let frame = frame.encode(Some(Effort::level(1)), &mut Compressor::new().unwrap());
     assert_eq!(frame.codec, Codec::Stored, "noise does not compress");
     assert_eq!(frame.body.as_ptr(), blob.as_ptr());
     assert_eq!(frame.entry().stored_bytes, 300_003);
@@ -373,6 +373,6 @@ fn a_builder_is_full_before_it_exceeds_the_frame_target() {
     }
     assert_eq!(builder.blobs(), 63);
     assert_eq!(builder.plain_bytes(), 63 * 4098);
-    let frame = builder.finish().encode(Some(1), &mut Compressor::new().unwrap());
+    let frame = builder.finish().encode(Some(Effort::level(1)), &mut Compressor::new().unwrap());
     assert_eq!((frame.codec, frame.entry().blobs), (Codec::Zstd, 63));
 }

@@ -13,7 +13,7 @@ use crate::error::{Problem, ReadError};
 use crate::id::{BlobPrefix, GenerationId, PackId, SessionId};
 use crate::index::IndexSet;
 use crate::looks::{Look, is_left_out};
-use crate::pack::BlobKind;
+use crate::pack::{BlobKind, Codec};
 use crate::progress::Progress;
 use crate::reach::Reach;
 use crate::repository::{Catalogue, Lane, Repository, RepositoryError, Session, Snapshots};
@@ -248,7 +248,10 @@ impl Rescue<'_> {
                 }
                 match self.blob(*kind, &prefix) {
                     Ok(blob) => {
-                        let lane = if *kind == BlobKind::Tree { Lane::Tree } else { Lane::Other };
+                        let lane = match kind {
+                            BlobKind::Tree => Lane::Tree,
+                            BlobKind::Content => Lane::of_copy(Codec::Zstd, &blob),
+                        };
                         session.put_copy(lane, prefix, &blob)?;
                         done.insert(prefix);
                     }

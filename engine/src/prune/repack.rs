@@ -139,9 +139,10 @@ impl Copier<'_> {
             }
             let blob = open.blob(slot).filter(|blob| self.id_of(blob) == *prefix);
             let blob = blob.ok_or_else(|| damaged(FormatError::WrongId))?;
-            blobs.push((*prefix, Bytes::copy_from_slice(blob)));
+            let lane = self.lane(info.entry.codec, blob);
+            blobs.push((lane, *prefix, Bytes::copy_from_slice(blob)));
         }
-        Ok(Needed::Blobs(self.lane(info.entry.codec), blobs))
+        Ok(Needed::Blobs(blobs))
     }
 
     fn id_of(&self, blob: &[u8]) -> BlobPrefix {
@@ -152,26 +153,24 @@ impl Copier<'_> {
         }
     }
 
-    /// What did not compress does not now either; what kind of content the rest is, nobody noted.
-    fn lane(&self, codec: Codec) -> Lane {
-        match (self.pack.kind, codec) {
-            (BlobKind::Tree, _) => Lane::Tree,
-            (BlobKind::Content, Codec::Stored) => Lane::Stored,
-            (BlobKind::Content, Codec::Zstd) => Lane::Other,
+    fn lane(&self, codec: Codec, blob: &[u8]) -> Lane {
+        match self.pack.kind {
+            BlobKind::Tree => Lane::Tree,
+            BlobKind::Content => Lane::of_copy(codec, blob),
         }
     }
 
     fn store(&self, session: &mut Session<'_>, needed: Needed) -> Result<(), RepositoryError> {
         match needed {
             Needed::Frame(frame) => session.put_frame(self.pack.kind, frame),
-            Needed::Blobs(lane, blobs) => {
-                blobs.iter().try_for_each(|(prefix, blob)| session.put_copy(lane, *prefix, blob))
-            }
+            Needed::Blobs(blobs) => blobs
+                .iter()
+                .try_for_each(|(lane, prefix, blob)| session.put_copy(*lane, *prefix, blob)),
         }
     }
 }
 
 enum Needed {
     Frame(Frame),
-    Blobs(Lane, Vec<(BlobPrefix, Bytes)>),
+    Blobs(Vec<(Lane, BlobPrefix, Bytes)>),
 }

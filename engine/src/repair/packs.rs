@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{RepairPlan, RepairReport, Repairer, Step, Work};
 use crate::examine::{Fault, PackReader, Survey, Weight, finding};
 use crate::id::{BlobPrefix, PackId};
-use crate::pack::{BlobKind, FrameOpener};
+use crate::pack::{BlobKind, Codec, FrameOpener};
 use crate::progress::Progress;
 use crate::repository::{Lane, Repository, RepositoryError, Session};
 
@@ -95,7 +95,7 @@ fn salvage(
             }
             salvaged += 1;
             let lane = match kind {
-                BlobKind::Content => Lane::Other,
+                BlobKind::Content => Lane::of_copy(Codec::Zstd, blob),
                 BlobKind::Tree => Lane::Tree,
             };
             session.put_copy(lane, prefix, &Bytes::copy_from_slice(blob))

@@ -9,6 +9,7 @@ use super::{RepairPlan, RepairReport, Repairer, Step, Work, is_damaged};
 use crate::error::ReadError;
 use crate::examine::{Damage, Fault, Found, Standing, Weight};
 use crate::id::{NodeId, SessionId};
+use crate::pack::Codec;
 use crate::progress::Progress;
 use crate::repository::{Lane, Repository, RepositoryError, Session};
 use crate::snapshot::{Record, Snapshot, Stats, object_name};
@@ -276,7 +277,7 @@ impl Rebuilt<'_, '_> {
     fn keep_blob(&mut self, blob: &BlobRef) -> Result<(), RepositoryError> {
         if !self.session.is_known(&blob.id.prefix()) {
             let content = Bytes::from(self.session.repository().content(&blob.id)?);
-            self.session.put_content(Lane::Other, &blob.id, &content)?;
+            self.session.put_content(Lane::of_copy(Codec::Zstd, &content), &blob.id, &content)?;
         }
         Ok(())
     }

@@ -59,14 +59,14 @@ impl Inline {
         }
         let (kind, frame) = match item {
             Item::Encoded(kind, frame) => (kind, frame),
-            Item::Plain(kind, level, frame) => {
+            Item::Plain(kind, effort, frame) => {
                 let compressor = if let Some(compressor) = &mut self.compressor {
                     compressor
                 } else {
                     let made = Compressor::new().map_err(UploadError::Compressor)?;
                     self.compressor.insert(made)
                 };
-                (kind, frame.encode(level, compressor))
+                (kind, frame.encode(effort, compressor))
             }
         };
         self.packing.push(&self.shared, kind, frame, &mut self.stored)

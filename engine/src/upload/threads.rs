@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::packing::{Packing, Yard, store};
 use super::{Item, Shared, UploadError};
-use crate::pack::{BlobKind, Compressor, Frame, PackWriter, PlainFrame};
+use crate::pack::{BlobKind, Compressor, Effort, Frame, PackWriter, PlainFrame};
 
 #[derive(Debug, Default)]
 struct Outcome {
@@ -31,7 +31,7 @@ impl Outcome {
 
 struct CompressJob {
     frame: PlainFrame,
-    level: i32,
+    effort: Effort,
     done: Sender<Frame>,
 }
 
@@ -105,9 +105,9 @@ impl Threads {
         let ordered = match item {
             Item::Encoded(kind, frame) => Ordered::Encoded(kind, frame),
             Item::Plain(kind, None, frame) => Ordered::Stored(kind, frame),
-            Item::Plain(kind, Some(level), frame) => {
+            Item::Plain(kind, Some(effort), frame) => {
                 let (done, receiver) = bounded(1);
-                let job = CompressJob { frame, level, done };
+                let job = CompressJob { frame, effort, done };
                 match self.compress.as_ref().map(|queue| queue.send(job)) {
                     Some(Ok(())) => {}
                     _ => return Err(self.failure()),
@@ -148,9 +148,9 @@ impl Drop for Threads {
 }
 
 fn compress_frames(jobs: &Receiver<CompressJob>, compressor: &mut Compressor) {
-    for CompressJob { frame, level, done } in jobs {
+    for CompressJob { frame, effort, done } in jobs {
         // The receiver is gone only after a failure, which is reported elsewhere.
-        drop(done.send(frame.encode(Some(level), compressor)));
+        drop(done.send(frame.encode(Some(effort), compressor)));
     }
 }
 
