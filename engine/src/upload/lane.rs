@@ -89,7 +89,7 @@ impl Lane {
             }
             (Self::Text | Self::Other, Compression::Fast) => Effort::level(1),
             (Self::Pages | Self::InnerPages | Self::IndexPages, Compression::Default) => {
-                Effort { hash_log: 15, chain_log: 17, min_match: 6, ..Effort::level(3) }
+                Effort { hash_log: 16, chain_log: 17, min_match: 6, ..Effort::level(3) }
             }
             (Self::Text, Compression::Default) => {
                 Effort { chain_log: 17, min_match: 6, ..Effort::level(3) }
