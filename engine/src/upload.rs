@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) pack_bytes: u32,
     pub(crate) threads: usize,
     pub(crate) compression: Compression,
+    /// What is stored adds to a snapshot that is there.
+    pub(crate) is_increment: bool,
     pub(crate) segments: Arc<SegmentLog>,
     pub(crate) progress: Arc<dyn Progress>,
 }
@@ -66,7 +68,10 @@ enum Way {
 #[derive(Debug)]
 pub(crate) struct Upload {
     lanes: [FrameBuilder; Lane::ALL.len()],
+    /// Plain bytes that each lane has sent on.
+    sent: [u64; Lane::ALL.len()],
     compression: Compression,
+    is_increment: bool,
     way: Way,
 }
 
@@ -76,7 +81,9 @@ impl Upload {
             0 => Way::Inline(Box::new(Inline::new(shared))),
             _ => Way::Threads(Threads::start(shared)),
         };
-        Self { lanes: Lane::ALL.map(|_| FrameBuilder::new()), compression: shared.compression, way }
+        let lanes = Lane::ALL.map(|_| FrameBuilder::new());
+        let Shared { compression, is_increment, .. } = *shared;
+        Self { lanes, sent: [0; Lane::ALL.len()], compression, is_increment, way }
     }
 
     /// Adds a blob that is not in the repository yet.
@@ -123,8 +130,13 @@ impl Upload {
         if builder.is_empty() {
             return Ok(());
         }
+        let bytes =
+            u64::try_from(builder.plain_bytes()).expect("a frame is smaller than 2^64 bytes");
         let frame = mem::take(builder).finish();
-        self.send(Item::Plain(lane.kind(), lane.effort(self.compression), frame))
+        let sent = self.sent.get_mut(lane.position()).expect("a lane has a sum");
+        let effort = lane.effort(self.compression, self.is_increment, *sent);
+        *sent += bytes;
+        self.send(Item::Plain(lane.kind(), effort, frame))
     }
 
     fn send(&mut self, item: Item) -> Result<(), UploadError> {

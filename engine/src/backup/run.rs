@@ -154,6 +154,9 @@ fn pipeline(
     let wholesale = session.may_trust_live_snapshots();
     let known = session.known();
     let earlier = parent.map(|parent| earlier(repository, known, wholesale, parent));
+    if earlier.is_some() {
+        session.add_to_a_snapshot();
+    }
     let comparison = Comparison { earlier, progress: progress.as_ref(), tally: Tally::default() };
     let walk = Walk::new(comparison, batch_sender, step_sender);
     thread::scope(|scope| {

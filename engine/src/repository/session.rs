@@ -136,6 +136,7 @@ impl<'r> Session<'r> {
             pack_bytes: repository.pack_bytes,
             threads: repository.threads(),
             compression,
+            is_increment: false,
             segments: Arc::new(SegmentLog::new(id)),
             progress,
         };
@@ -269,6 +270,11 @@ impl<'r> Session<'r> {
                 self.fresh.add_own(name, segment);
             }
         }
+    }
+
+    /// What is stored from now on adds to a snapshot: it is little, and worth more time.
+    pub fn add_to_a_snapshot(&mut self) {
+        self.shared.is_increment = true;
     }
 
     fn upload(&mut self) -> &mut Upload {

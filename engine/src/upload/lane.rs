@@ -35,6 +35,10 @@ pub enum Compression {
     Best,
 }
 
+/// What changes in a database from day to day is mostly leaves of indexes, and is stored each day. It is worth more
+/// time than the rest, which is stored once.
+const INDEX_BYTES_OF_A_DAY: u64 = 16 << 20;
+
 impl Lane {
     pub(super) const ALL: [Self; 7] = [
         Self::Stored,
@@ -79,7 +83,13 @@ impl Lane {
         }
     }
 
-    pub(super) const fn effort(self, compression: Compression) -> Option<Effort> {
+    /// `is_increment`: what is stored adds to a snapshot. `before`: plain bytes of this lane that were compressed already.
+    pub(super) const fn effort(
+        self,
+        compression: Compression,
+        is_increment: bool,
+        before: u64,
+    ) -> Option<Effort> {
         let effort = match (self, compression) {
             (Self::Stored, _) => return None,
             // Ids, dates and lengths: there is nothing more to be found in them.
@@ -88,6 +98,11 @@ impl Lane {
                 Effort::level(2)
             }
             (Self::Text | Self::Other, Compression::Fast) => Effort::level(1),
+            (Self::IndexPages, Compression::Default)
+                if is_increment && before < INDEX_BYTES_OF_A_DAY =>
+            {
+                Effort::level(6)
+            }
             (Self::Pages | Self::InnerPages | Self::IndexPages, Compression::Default) => {
                 Effort { hash_log: 16, chain_log: 17, min_match: 6, ..Effort::level(3) }
             }
@@ -179,5 +194,16 @@ mod tests {
         for (position, lane) in Lane::ALL.into_iter().enumerate() {
             assert_eq!(lane.position(), position);
         }
+    }
+
+    #[test]
+    fn the_leaves_of_indexes_that_a_day_adds_are_compressed_harder_than_those_of_a_whole_database()
+    {
+        let level = |is_increment, before| {
+            let effort = Lane::IndexPages.effort(Compression::Default, is_increment, before);
+            effort.expect("pages are compressed").level
+        };
+        assert!(level(true, 0) > level(false, 0));
+        assert_eq!(level(true, INDEX_BYTES_OF_A_DAY), level(false, 0));
     }
 }
