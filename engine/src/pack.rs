@@ -20,7 +20,7 @@ mod tests;
 mod writer;
 
 pub use self::codec::{Compressor, Effort};
-pub use self::frame::{Frame, FrameBuilder, OpenFrame, PlainFrame, open_frame};
+pub use self::frame::{Frame, FrameBuilder, OpenFrame, PlainFrame, open_frame, open_part};
 pub use self::inspect::{Blobs, FrameOpener};
 pub use self::policy::{fits, should_close};
 pub use self::reader::{PackRecord, parse_header, read_table, record_from_pack, trailer_range};

@@ -17,7 +17,7 @@ use crate::output::Event;
 use crate::progress::Meter;
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::system::{host_name, watch_interrupts};
+use crate::system::{host_name, return_large_memory, watch_interrupts};
 
 /// `settings` are those of the source, `to` those of the destination.
 pub(crate) fn run(
@@ -25,6 +25,7 @@ pub(crate) fn run(
     to: &Settings,
     arguments: &CopyArgs,
 ) -> Result<Exit, Failure> {
+    return_large_memory();
     if to.place.is_default() {
         return Err(HistoryFailure::NoDestination.into());
     }

@@ -13,10 +13,12 @@ use crate::failure::Failure;
 use crate::output::Event;
 use crate::settings::Settings;
 use crate::store::Store;
+use crate::system::return_large_memory;
 use crate::upkeep;
 
 pub(crate) fn run(settings: &Settings, arguments: &ForgetArgs) -> Result<Exit, Failure> {
     check(arguments)?;
+    return_large_memory();
     let store = Store::locate(settings)?;
     let repository = store.open(settings)?;
     if !arguments.lost.is_empty() {

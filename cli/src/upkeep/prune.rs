@@ -19,9 +19,10 @@ use crate::output::Event;
 use crate::progress::Meter;
 use crate::settings::Settings;
 use crate::store::Store;
-use crate::system::{SystemClock, host_name, watch_interrupts};
+use crate::system::{SystemClock, host_name, return_large_memory, watch_interrupts};
 
 pub(crate) fn run(settings: &Settings, arguments: &PruneArgs) -> Result<Exit, Failure> {
+    return_large_memory();
     let store = Store::locate(settings)?;
     let repository = store.open(settings)?;
     let dropped = keeping::apply(settings, &repository, &arguments.keep)?;

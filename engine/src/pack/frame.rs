@@ -4,8 +4,9 @@
 //! apart, so that a blob is copied once on its way into the pack, and a single stored blob not even that.
 
 use std::fmt;
+use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::codec::{self, Compressor, Effort};
 use super::cursor::{Cursor, as_usize, put_varint};
@@ -152,7 +153,7 @@ impl Frame {
     pub fn from_sealed(
         key: &PackKey,
         ordinal: u32,
-        mut sealed: Vec<u8>,
+        mut sealed: BytesMut,
         (entry, prefixes): (&FrameEntry, Vec<BlobPrefix>),
     ) -> Result<Self, FormatError> {
         let entry = unseal(key, ordinal, &mut sealed, entry)?;
@@ -160,13 +161,13 @@ impl Frame {
             return Err(FormatError::OutOfBounds { what: "number of blobs in a frame" });
         }
         let FrameEntry { codec, plain_bytes, .. } = entry;
-        Ok(Self { codec, head: Vec::new(), body: sealed.into(), plain_bytes, prefixes })
+        Ok(Self { codec, head: Vec::new(), body: sealed.freeze(), plain_bytes, prefixes })
     }
 }
 
 /// A frame that was opened: gives out its blobs.
 pub struct OpenFrame {
-    plain: Vec<u8>,
+    plain: Bytes,
     /// Where blob `i` begins and, as item `i + 1`, ends.
     bounds: Vec<u32>,
 }
@@ -180,9 +181,18 @@ impl fmt::Debug for OpenFrame {
 impl OpenFrame {
     /// One blob. The caller compares its id: the table that named it is not proof.
     pub fn blob(&self, slot: usize) -> Option<&[u8]> {
+        self.plain.get(self.range(slot)?)
+    }
+
+    /// One blob that keeps the bytes of the whole frame alive, without copying any.
+    pub fn blob_of_frame(&self, slot: usize) -> Option<Bytes> {
+        Some(self.plain.slice(self.range(slot)?))
+    }
+
+    /// Always within the plain bytes.
+    fn range(&self, slot: usize) -> Option<Range<usize>> {
         let start = as_usize(*self.bounds.get(slot)?);
-        let end = as_usize(*self.bounds.get(slot.checked_add(1)?)?);
-        self.plain.get(start..end)
+        Some(start..as_usize(*self.bounds.get(slot.checked_add(1)?)?))
     }
 
     /// How many blobs there are.
@@ -197,10 +207,10 @@ impl OpenFrame {
 
     /// Memory that it holds, for caches that count.
     pub fn held_bytes(&self) -> usize {
-        self.plain.capacity() + self.bounds.capacity() * size_of::<u32>()
+        self.plain.len() + self.bounds.capacity() * size_of::<u32>()
     }
 
-    pub(super) fn from_plain(plain: Vec<u8>, blobs: u32) -> Result<Self, FormatError> {
+    pub(super) fn from_plain(plain: Bytes, blobs: u32) -> Result<Self, FormatError> {
         let out_of_bounds = FormatError::OutOfBounds { what: "directory of a frame" };
         // Each blob takes at least one byte, so this bounds the allocation by the input.
         let blobs = as_usize(blobs);
@@ -235,13 +245,23 @@ impl OpenFrame {
 pub fn open_frame(
     key: &PackKey,
     ordinal: u32,
-    mut sealed: Vec<u8>,
+    sealed: Vec<u8>,
+    entry: &FrameEntry,
+) -> Result<OpenFrame, FormatError> {
+    open_part(key, ordinal, BytesMut::from(Bytes::from(sealed)), entry)
+}
+
+/// The same for a part of what was read in one go: it is decrypted where it lies, and a stored frame stays there.
+pub fn open_part(
+    key: &PackKey,
+    ordinal: u32,
+    mut sealed: BytesMut,
     entry: &FrameEntry,
 ) -> Result<OpenFrame, FormatError> {
     let entry = unseal(key, ordinal, &mut sealed, entry)?;
     let plain = match entry.codec {
-        Codec::Stored => sealed,
-        Codec::Zstd => codec::decompress(&sealed, as_usize(entry.plain_bytes))?,
+        Codec::Stored => sealed.freeze(),
+        Codec::Zstd => codec::decompress(&sealed, as_usize(entry.plain_bytes))?.into(),
     };
     OpenFrame::from_plain(plain, entry.blobs)
 }
@@ -250,7 +270,7 @@ pub fn open_frame(
 fn unseal(
     key: &PackKey,
     ordinal: u32,
-    sealed: &mut Vec<u8>,
+    sealed: &mut BytesMut,
     entry: &FrameEntry,
 ) -> Result<FrameEntry, FormatError> {
     let entry = entry.check()?;

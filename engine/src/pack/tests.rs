@@ -108,7 +108,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic_a_parser(bytes in vec(any::<u8>(), 0..2000), blobs in 0..2000_u32) {
         let _table = PackTable::parse(&bytes);
-        let _frame = OpenFrame::from_plain(bytes.clone(), blobs);
+        let _frame = OpenFrame::from_plain(bytes.clone().into(), blobs);
         let _header = parse_header(&bytes);
         let bench = Bench::new();
         prop_assert!(record_from_pack(&bench.keys, None, &bytes).is_err());
@@ -136,7 +136,7 @@ proptest! {
         bytes in vec(0_u8..6, 0..60),
         blobs in 0..20_u32,
     ) {
-        if let Ok(frame) = OpenFrame::from_plain(bytes.clone(), blobs) {
+        if let Ok(frame) = OpenFrame::from_plain(bytes.clone().into(), blobs) {
             let parts: Vec<u8> = (0..frame.len()).flat_map(|slot| frame.blob(slot).unwrap()).copied().collect();
             prop_assert_eq!(frame.len(), as_usize(blobs));
             prop_assert!(bytes.ends_with(&parts));

@@ -12,7 +12,7 @@ use super::{PruneError, PruneOptions, PruneReport};
 use crate::error::{FormatError, ReadError};
 use crate::id::{BlobPrefix, PackId};
 use crate::index::Segment;
-use crate::pack::{BlobKind, Codec, Frame, PackTable, open_frame};
+use crate::pack::{BlobKind, Codec, Frame, PackTable, open_part};
 use crate::progress::{Counter, Progress};
 use crate::repository::{Lane, Repository, RepositoryError, SealedFrame, Session};
 
@@ -129,7 +129,7 @@ impl Copier<'_> {
             let frame = Frame::from_sealed(key, number, bytes, (&info.entry, prefixes.to_vec()));
             return frame.map(Needed::Frame).map_err(damaged);
         }
-        let open = open_frame(key, number, bytes, &info.entry).map_err(damaged)?;
+        let open = open_part(key, number, bytes, &info.entry).map_err(damaged)?;
         // Not what the reader's index says: that may be an older one, in which the pack stands elsewhere.
         let first = usize::try_from(first_blob).unwrap_or(usize::MAX);
         let mut blobs = Vec::with_capacity(usize::try_from(used).unwrap_or_default());
@@ -137,10 +137,9 @@ impl Copier<'_> {
             if !self.usage.is_kept(self.pack, first.saturating_add(slot)) {
                 continue;
             }
-            let blob = open.blob(slot).filter(|blob| self.id_of(blob) == *prefix);
+            let blob = open.blob_of_frame(slot).filter(|blob| self.id_of(blob) == *prefix);
             let blob = blob.ok_or_else(|| damaged(FormatError::WrongId))?;
-            let lane = self.lane(info.entry.codec, blob);
-            blobs.push((lane, *prefix, Bytes::copy_from_slice(blob)));
+            blobs.push((self.lane(info.entry.codec, &blob), *prefix, blob));
         }
         Ok(Needed::Blobs(blobs))
     }

@@ -4,13 +4,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::BytesMut;
+
 use super::catalogue::Catalogue;
 use super::{Repository, RepositoryError};
 use crate::crypto::{Encapsulation, PackKey, SessionKey};
 use crate::error::{ErrorKind, FormatError, ReadError};
 use crate::id::{BlobPrefix, ContentId, NodeId, PackId};
 use crate::index::{FrameInfo, Location};
-use crate::pack::{BlobKind, Codec, OpenFrame, open_frame};
+use crate::pack::{BlobKind, Codec, OpenFrame, open_frame, open_part};
 use crate::tree::NodeSource;
 
 /// Plain bytes of frames that are kept for the next blobs of the same frame.
@@ -274,7 +276,7 @@ impl Repository {
         self.sealed_frames(pack, frames, &mut |frame, sealed| {
             let open = sealed.and_then(|SealedFrame { key, info, bytes }| {
                 let damaged = |source| ReadError::Damaged { pack, source };
-                open_frame(key, frame, bytes, &info.entry).map_err(damaged)
+                open_part(key, frame, bytes, &info.entry).map_err(damaged)
             });
             take(frame, open);
         });
@@ -301,21 +303,21 @@ impl Repository {
             }
         }
         let name = format!("packs/{pack}");
-        let mut hand_on = |(frame, info): &(u32, FrameInfo), sealed: Result<Vec<u8>, ReadError>| {
+        let mut hand_on = |(frame, info): &(u32, FrameInfo),
+                           sealed: Result<BytesMut, ReadError>| {
             take(*frame, sealed.map(|bytes| SealedFrame { key: &located.key, info, bytes }));
         };
         for run in found.chunk_by(neighbours()) {
             let Some(range) = span(run) else { continue };
-            match (self.object_range(&name, range), run) {
-                // Alone, it is handed on as it came, without a copy.
-                (Ok(bytes), [frame]) => hand_on(frame, Ok(Vec::from(bytes))),
-                (Ok(bytes), _) => cut_run(run, &bytes)
-                    .for_each(|(frame, sealed)| hand_on(frame, Ok(sealed.to_vec()))),
+            match self.object_range(&name, range) {
+                // Each is handed on where it lies, without a copy.
+                Ok(bytes) => cut_run(run, BytesMut::from(bytes))
+                    .for_each(|(frame, sealed)| hand_on(frame, Ok(sealed))),
                 // One of them may lie beyond a truncated end; the others need not suffer.
-                (Err(_), _) => {
+                Err(_) => {
                     for frame in run {
                         let sealed = self.object_range(&name, frame.1.range.clone());
-                        hand_on(frame, sealed.map(Vec::from).map_err(ReadError::from));
+                        hand_on(frame, sealed.map(BytesMut::from).map_err(ReadError::from));
                     }
                 }
             }
@@ -350,7 +352,7 @@ pub struct SealedFrame<'a> {
     /// What the index says about it.
     pub info: &'a FrameInfo,
     /// The sealed bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: BytesMut,
 }
 
 type FrameRun = [(u32, FrameInfo)];
@@ -359,16 +361,14 @@ fn span(run: &FrameRun) -> Option<Range<u64>> {
     Some(run.first()?.1.range.start..run.last()?.1.range.end)
 }
 
-fn cut_run<'a>(
-    run: &'a FrameRun,
-    bytes: &'a [u8],
-) -> impl Iterator<Item = (&'a (u32, FrameInfo), &'a [u8])> {
-    let mut rest = bytes;
+fn cut_run(
+    run: &FrameRun,
+    mut rest: BytesMut,
+) -> impl Iterator<Item = (&(u32, FrameInfo), BytesMut)> {
     run.iter().map(move |frame| {
         let length = usize::try_from(frame.1.range.end - frame.1.range.start).unwrap_or(usize::MAX);
         // A store that answers with less than it was asked for makes the last frames unreadable, nothing else.
-        let (sealed, behind) = rest.split_at_checked(length).unwrap_or((rest, &[]));
-        rest = behind;
+        let sealed = rest.split_to(length.min(rest.len()));
         (frame, sealed)
     })
 }
