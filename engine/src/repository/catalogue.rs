@@ -23,7 +23,7 @@ const MERGE_COUNT: usize = if cfg!(feature = "weakened") { 2 } else { 8 };
 
 /// A segment above this number of blobs is not merged any more: half of what one may have, or full ones would be merged
 /// at each commit, and come out as they were.
-const MERGE_BLOBS_MAX: usize = 1 << 19;
+const MERGE_BLOBS_MAX: usize = 1 << 18;
 
 /// At most so many blobs are merged at a time, which bounds memory; the rest is for the next session.
 const MERGED_BLOBS_MAX: usize = 1 << 22;

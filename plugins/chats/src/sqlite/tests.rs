@@ -270,7 +270,7 @@ fn an_index_that_lost_entries_is_found_without_looking_each_row_up() {
         let files = Memory::new(&[("a.db", made(sql))]);
         Database::open(&files, Path::new("a.db")).unwrap().unwrap().check().unwrap()
     };
-    assert_eq!(check(SOME), [String::new(); 0]);
+    assert!(check(SOME).is_empty());
     let found = check(&format!("{SOME}{lost}"));
     assert_eq!(found, ["wrong # of entries in index sqlite_autoindex_other_1"]);
 }
