@@ -39,10 +39,8 @@ pub(super) fn run(
     }
     let all: u64 = trees.iter().map(|(_, entries)| entries).sum();
     let mut seen: HashSet<u64> = HashSet::new();
-    for _ in 0..wanted.saturating_mul(TRIES) {
-        if test.files >= wanted || u64::try_from(seen.len()).is_ok_and(|seen| seen >= all) {
-            break;
-        }
+    let looks = all.min(wanted.saturating_mul(TRIES));
+    while test.files < wanted && u64::try_from(seen.len()).is_ok_and(|seen| seen < looks) {
         if progress.cancelled() {
             return Err(RepositoryError::Cancelled);
         }
