@@ -360,11 +360,13 @@ def write_table(options):
         return
     with open(options.into) as file:
         page = file.read()
-    begin, end = "<!-- compare: begin -->\n", "\n<!-- compare: end -->"
-    before, _, rest = page.partition(begin)
-    _, _, after = rest.partition(end)
+    begin, end = "<!-- compare: begin -->\n", "<!-- compare: end -->"
+    before, found, rest = page.partition(begin)
+    _, found_too, after = rest.partition(end)
+    if not (found and found_too):
+        sys.exit(f"{options.into} has no place between {begin.strip()} and {end}")
     with open(options.into, "w") as file:
-        file.write(before + begin + text + end + after)
+        file.write(f"{before}{begin}{text}\n{end}{after}")
 
 
 def main():
