@@ -206,8 +206,8 @@ impl Database {
     /// What it finds wrong with its tables and their indexes, at most so much of each as people read. Tables that only
     /// the app's own extensions understand, such as those for searching, are left out.
     ///
-    /// Entries of indexes are counted, not looked up one by one: that would jump about in a database that is
-    /// decompressed wherever it is read, and take hundreds of times as long.
+    /// Entries of indexes are counted, not looked up for each row: a database in a repository is decompressed wherever
+    /// it is read, and each look would be somewhere else.
     pub(crate) fn check(&self) -> Result<Vec<String>, ChatError> {
         let mut findings = Vec::new();
         for table in self.tables.keys() {
